@@ -1,0 +1,82 @@
+"""Every error that Mailnod raises, drawn as one tree.
+
+::
+
+    TrackError                      raised at run time; adapters catch it, send the original, log once
+    ├── TokenError                  forged, cut, over-long, or signed by a revoked or unknown key
+    ├── RewriteError                HTML that cannot be edited safely; ``offset`` says where
+    ├── HookError                   a plugin raised; ``plugin`` and ``hook`` say which
+    └── StoreError
+        ├── StoreUnavailableError   the environment's fault: disk full, locked, read-only, unreadable
+        └── StoreBugError           ours: a broken statement or a broken schema
+    ConfigurationError              a wrong setup
+
+``ConfigurationError`` is not a ``TrackError``: code that fails open must never swallow a wrong setup.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigurationError",
+    "HookError",
+    "RewriteError",
+    "StoreBugError",
+    "StoreError",
+    "StoreUnavailableError",
+    "TokenError",
+    "TrackError",
+]
+
+
+class TrackError(Exception):
+    """Tracking failed at run time; the mail or the redirect must go on without it."""
+
+
+class TokenError(TrackError):
+    """The token is forged, damaged, or signed by a key that is revoked or not known here.
+
+    A genuine token that is too old, or whose key is retired, is no error: its claims say so and its redirect works.
+    """
+
+
+class RewriteError(TrackError):
+    """The HTML cannot be edited with the promise that every other byte stays.
+
+    :param offset: position in the source, in characters, or None where no single place is at fault.
+    """
+
+    def __init__(self, message: str, *, offset: int | None = None) -> None:
+        super().__init__(message)
+        #: Where, in characters from the start of the source; None where no single place is at fault.
+        self.offset = offset
+
+
+class HookError(TrackError):
+    """A plugin raised in a hook.
+
+    :param plugin: the name under which the plugin is registered.
+    :param hook: the name of the hook.
+    """
+
+    def __init__(self, message: str, *, plugin: str, hook: str) -> None:
+        super().__init__(message)
+        #: The name under which the plugin is registered.
+        self.plugin = plugin
+        #: The name of the hook that raised.
+        self.hook = hook
+
+
+class StoreError(TrackError):
+    """The store did not do what it was asked."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store cannot be used now: disk full, locked, read-only, missing or unreadable."""
+
+
+class StoreBugError(StoreError):
+    """A statement or the schema is wrong; this is a defect of Mailnod."""
+
+
+class ConfigurationError(Exception):
+    """A setting or an argument is wrong; the message names it and says what to do."""

@@ -1,0 +1,1 @@
+"""The judging stage: tell people from machines."""

@@ -1,0 +1,428 @@
+"""The frozen types that the stages hand to each other; no I/O and no behaviour beyond their invariants.
+
+Times are aware and in UTC; units stand in the name (``_s``, ``_days``, ``_bytes``, ``_at``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Literal
+
+__all__ = [
+    "Classification",
+    "Claims",
+    "Consent",
+    "ConsentRecord",
+    "ConsentState",
+    "Decision",
+    "Delivery",
+    "DeliveryState",
+    "Envelope",
+    "Event",
+    "EventFilter",
+    "EventRecord",
+    "EventType",
+    "Hit",
+    "Kind",
+    "Link",
+    "Metrics",
+    "Mode",
+    "Observation",
+    "Override",
+    "ProxyType",
+    "Publication",
+    "Reply",
+    "Route",
+    "Signal",
+    "TokenState",
+    "Verdict",
+    "Window",
+]
+
+#: The axis that a hit belongs to.
+Kind = Literal["open", "click"]
+
+#: Known proxy families, as Lettermint documents them; None where there is none.
+ProxyType = Literal["gmail", "yahoo", "apple_mpp", "apple_private_relay"]
+
+#: What a judged and published observation is called.
+EventType = Literal["message.opened", "message.clicked"]
+
+
+class Mode(IntEnum):
+    """How an axis of one delivery is tracked; the value is signed into the token.
+
+    The values 2 (hygiene: one date per recipient) and 3 (aggregate: the same bytes for every recipient) are reserved.
+    """
+
+    NONE = 0
+    INDIVIDUAL = 1
+
+
+class ConsentState(StrEnum):
+    """What a consent source says of one axis."""
+
+    GRANTED = "granted"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+
+
+class TokenState(StrEnum):
+    """Whether a genuine token still records."""
+
+    #: Records.
+    VALID = "valid"
+    #: Past its day: answered and redirected, not recorded.
+    EXPIRED = "expired"
+    #: Signed by a retired key: answered and redirected, not recorded.
+    RETIRED = "retired"
+
+
+class DeliveryState(StrEnum):
+    """How far a mail to one recipient (or one shared body) came."""
+
+    PREPARED = "prepared"
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+
+
+class Classification(StrEnum):
+    """The eight classes of a verdict, as Lettermint documents them."""
+
+    GENUINE = "genuine"
+    IMAGE_PROXY = "image_proxy"
+    PRIVACY_PROXY = "privacy_proxy"
+    SECURITY_SCANNER = "security_scanner"
+    LINK_PREVIEW_BOT = "link_preview_bot"
+    GENERIC_BOT = "generic_bot"
+    SUSPICIOUS = "suspicious"
+    UNVERIFIED_CLICK = "unverified_click"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A named kind of mail (newsletter, receipt ...) and how it is tracked."""
+
+    #: Unique name, as overrides and settings write it.
+    name: str
+    #: Whether opens are tracked when no override says otherwise.
+    track_opens: bool = False
+    #: Whether clicks are tracked when no override says otherwise.
+    track_clicks: bool = False
+    #: "required": each recipient must have granted consent; "assumed": the sender answers for it, a denial still wins.
+    consent: Literal["required", "assumed"] = "required"
+    #: What consent is asked for; consents are granted per purpose.
+    purpose: str = "statistics"
+    #: Where the collector is reached, without a trailing slash; None takes the setting ``base_url``.
+    base_url: str | None = None
+    #: Hosts whose links are never tracked, lower case; ".example.com" also means every host below it.
+    excluded_hosts: tuple[str, ...] = ()
+    #: For how many days after sending hits are recorded; redirects work for ever.
+    token_max_age_days: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """What one message, header, context or call wishes; None means inherit."""
+
+    track_opens: bool | None = None
+    track_clicks: bool | None = None
+    #: Name of a route.
+    route: str | None = None
+    campaign: str | None = None
+    tags: tuple[str, ...] | None = None
+    metadata: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What one source knows of one recipient."""
+
+    opens: ConsentState = ConsentState.UNKNOWN
+    clicks: ConsentState = ConsentState.UNKNOWN
+    #: Which source says so: a plugin's name, a form, an import.
+    source: str = ""
+    #: Where the proof lies, for a person to follow; free text, no address.
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What is known of a message before it is sent."""
+
+    #: The RFC 5322 Message-ID, with its angle brackets. A message that is sent twice keeps it.
+    message_id: str
+    #: Bare addresses of To, Cc and Bcc, in order, each once.
+    recipients: tuple[str, ...]
+    subject: str = ""
+    sent_at: datetime
+    campaign: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """How a message is tracked, and why, in the order in which it was decided."""
+
+    opens: Mode
+    clicks: Mode
+    #: Name of the route that was decided on.
+    route: str
+    #: In order, in words: "route 'news': opens on", "consent: unknown for 1 of 2 recipients, opens off".
+    reasons: tuple[str, ...]
+
+    @property
+    def tracked(self) -> bool:
+        """Whether either axis is tracked."""
+        return self.opens is not Mode.NONE or self.clicks is not Mode.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One message to one recipient, or one body that several recipients share."""
+
+    #: 8 random bytes; what the token carries.
+    id: bytes
+    envelope: Envelope
+    decision: Decision
+    #: How many links of the message are tracked.
+    link_count: int = 0
+    state: DeliveryState = DeliveryState.PREPARED
+    #: When the mail server took it; None before.
+    accepted_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.id) != 8:
+            raise ValueError(f"a delivery id has 8 bytes, not {len(self.id)}")
+
+    @property
+    def recipient(self) -> str | None:
+        """The one recipient, or None where several share the body and no event may be laid at one person's door."""
+        recipients = self.envelope.recipients
+        return recipients[0] if len(recipients) == 1 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One link of an HTML body, in document order."""
+
+    #: Position among all links of the body, from 0; links that are not tracked count too.
+    index: int
+    #: Where the attribute's value begins and ends in the source, in characters, without its quotes.
+    start: int
+    end: int
+    #: The value as it stands in the source.
+    raw: str
+    #: The destination after character references are decoded as the HTML Standard does in attributes.
+    url: str
+    tracked: bool
+    #: Why it is tracked or not, in words that a person reads.
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What a genuine token says."""
+
+    delivery_id: bytes
+    #: Mode of each axis, as it was when the mail was sent.
+    opens: Mode
+    clicks: Mode
+    key_id: int
+    #: First moment at which hits are no longer recorded.
+    expires_at: datetime
+    #: Whether a hit with this token records.
+    state: TokenState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One request for a pixel or a link, as the collector saw it."""
+
+    kind: Kind
+    #: HTTP method, upper case.
+    method: str
+    #: The client's address behind trusted proxies; None means not captured.
+    ip: str | None
+    #: None means not captured, "" means that the client sent none.
+    user_agent: str | None
+    #: Allowed headers in lower case; None means not captured.
+    headers: Mapping[str, str] | None
+    received_at: datetime
+    #: Position of the link in its message; None for opens.
+    link_index: int | None = None
+    #: Where the click leads; None for opens.
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """A recorded hit. It is never edited by judgement."""
+
+    #: UUIDv7 (RFC 9562, section 5.7), 16 bytes.
+    id: bytes
+    hit: Hit
+    delivery_id: bytes
+    #: False where the collector could not tell whether the person has withdrawn consent; the drain checks again.
+    checked: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What else is known when an observation is judged."""
+
+    #: The delivery that was hit; None where the store does not know it.
+    delivery: Delivery | None
+    #: Every observation of the same delivery, and those of the same address elsewhere, by time; the judged one included.
+    observations: tuple[Observation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One piece of evidence."""
+
+    #: Short name such as "ua.gmail_proxy"; for diagnosis, not a stable enumeration.
+    code: str
+    #: -100 (a person, certainly) to 100 (a machine, certainly).
+    weight: int
+    #: Where the rule comes from.
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What an observation is judged to be; fields and values as Lettermint documents them."""
+
+    #: Whether automation, privacy, preview or scanner activity was seen.
+    detected: bool
+    #: How likely a machine acted, 0 to 100.
+    probability: int
+    classification: Classification
+    proxy_type: ProxyType | None
+    #: For diagnosis, not a stable enumeration; strongest first.
+    reason_codes: tuple[str, ...]
+    machine: bool
+    counts_for_metrics: bool
+    #: "desktop", "mobile", "tablet", "tv", "other", or None where the proxy hides it.
+    device_type: str | None
+    #: "browser", "email_client", "app", "media_player", "feed_reader", "library", or None.
+    client_type: str | None
+    #: "Chrome", "Apple Mail" ..., or None.
+    client_name: str | None
+    #: Version of the rules that judged.
+    ruleset: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A judged and published observation."""
+
+    #: UUIDv7, 16 bytes: the observation's own id.
+    id: bytes
+    type: EventType
+    delivery_id: bytes
+    #: 0 for the first verdict of the observation, one more for each revision.
+    seq: int
+    verdict: Verdict
+    #: Whether it is the delivery's first event of this type by a person (or, for machines, by a machine).
+    first: bool
+    occurred_at: datetime
+    #: Where the click led and which link it was; None for opens.
+    url: str | None = None
+    link_index: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What publishing one judgement changed."""
+
+    event: Event
+    #: The event that it revises; None where it is the first of its observation.
+    previous: Event | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """An event with the raw facts that it was judged from."""
+
+    event: Event
+    observation: Observation
+    #: None where the store does not know the delivery.
+    delivery: Delivery | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which events are asked for; None does not restrict."""
+
+    kind: Kind | None = None
+    #: True: machines only; False: people only.
+    machine: bool | None = None
+    classification: Classification | None = None
+    route: str | None = None
+    campaign: str | None = None
+    message_id: str | None = None
+    #: One address; matches deliveries that went to it.
+    recipient: str | None = None
+    #: Inclusive lower bound of the time of the hit.
+    since: datetime | None = None
+    #: Exclusive upper bound of the time of the hit.
+    until: datetime | None = None
+    #: Return events that are older than the one with this id (keyset paging).
+    before_id: bytes | None = None
+    #: At most this many, 1 to 10,000, newest first.
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """Counts of one group (a message, a campaign, a route, a link, an hour, or everything)."""
+
+    #: The group's key; "" for everything.
+    key: str
+    #: Deliveries that a server accepted.
+    deliveries: int = 0
+    #: Of these, how many carried the pixel: the honest denominator of an open rate.
+    deliveries_with_pixel: int = 0
+    #: Of these, how many carried tracked links.
+    deliveries_with_links: int = 0
+    #: Events of people, and deliveries with at least one.
+    human_opens: int = 0
+    human_opens_unique: int = 0
+    human_clicks: int = 0
+    human_clicks_unique: int = 0
+    #: Events of machines, and deliveries with at least one.
+    machine_opens: int = 0
+    machine_opens_unique: int = 0
+    machine_clicks: int = 0
+    machine_clicks_unique: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentRecord:
+    """One line of the append-only history of a recipient's consent."""
+
+    recorded_at: datetime
+    purpose: str
+    #: Each axis as it stands from this record on.
+    opens: ConsentState
+    clicks: ConsentState
+    #: Where the wish came from: a form, an import, the command line.
+    source: str
+    #: Who recorded it.
+    actor: str = ""
+    #: Version or hash of the text that the person saw.
+    text_version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What the collector answers."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""

@@ -1,0 +1,1 @@
+"""The reporting stage: what happened, in numbers."""

@@ -1,0 +1,134 @@
+"""What a store promises; every engine runs the same contract suite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+
+from mailnod.model import (
+    Consent,
+    ConsentRecord,
+    Delivery,
+    DeliveryState,
+    EventFilter,
+    EventRecord,
+    Metrics,
+    Observation,
+    Publication,
+    Verdict,
+    Window,
+)
+
+__all__ = ["GroupBy", "Store"]
+
+GroupBy = Literal["all", "message", "campaign", "route", "link", "hour"]
+
+
+class Store(Protocol):
+    """Deliveries, consents, observations, verdicts and rollups.
+
+    Every method raises :class:`~mailnod.errors.StoreUnavailableError` where the environment is at fault (disk full,
+    locked, read-only, unreadable) and :class:`~mailnod.errors.StoreBugError` where we are. Nothing is opened before the
+    first call, and everything is opened anew after a fork. Methods may be called from any thread.
+    """
+
+    # -- send ---------------------------------------------------------------------------------------------------------
+
+    def add_delivery(self, delivery: Delivery) -> None:
+        """Write a delivery and its recipients, durably, before the mail leaves."""
+        ...
+
+    def set_delivery_state(self, delivery_id: bytes, state: DeliveryState, *, at: datetime) -> None:
+        """Note that the mail server took or refused a delivery, and count an accepted one in the rollups, once."""
+        ...
+
+    # -- consent ------------------------------------------------------------------------------------------------------
+
+    def record_consent(self, address: str, record: ConsentRecord) -> None:
+        """Append to a recipient's history.
+
+        Where an axis becomes DENIED, every delivery already sent to the address on that purpose or any other is
+        suppressed in the same transaction, shared bodies included.
+        """
+        ...
+
+    def get_consent(self, address: str, *, purpose: str) -> Consent:
+        """Return the latest word of a recipient on a purpose; UNKNOWN where there is none."""
+        ...
+
+    def get_consent_history(self, address: str) -> list[ConsentRecord]:
+        """Return everything that was recorded for an address, oldest first."""
+        ...
+
+    # -- collect ------------------------------------------------------------------------------------------------------
+
+    def get_suppressed(self, *, after: int = 0) -> tuple[frozenset[bytes], int]:
+        """Return the deliveries suppressed after a cursor, and the new cursor; 0 asks for all of them."""
+        ...
+
+    def add_observations(self, observations: Sequence[Observation], *, settle_s: float) -> int:
+        """Take observations in from a journal, each once, and queue them for judging.
+
+        Observations of suppressed deliveries are discarded. An observation is due ``settle_s`` seconds after its hit;
+        those already judged whose window it falls into (see :meth:`get_window`) are queued again.
+
+        :returns: how many were new.
+        """
+        ...
+
+    # -- judge --------------------------------------------------------------------------------------------------------
+
+    def get_due(self, *, now: datetime, limit: int = 500) -> list[Observation]:
+        """Return observations whose settle time has passed and that wait for judging, oldest first."""
+        ...
+
+    def get_window(self, observation: Observation) -> Window:
+        """Return the delivery, all its observations within ten minutes, and those of the address within one minute.
+
+        At most 1,000 observations are returned, the nearest in time first kept, then ordered by time.
+        """
+        ...
+
+    def publish(self, judgements: Sequence[tuple[Observation, Verdict]], *, now: datetime) -> list[Publication]:
+        """Append verdicts, publish or revise events, and move the rollups by signed deltas, in one transaction.
+
+        A verdict equal to the observation's latest one changes nothing. Judged observations leave the queue.
+        """
+        ...
+
+    # -- report -------------------------------------------------------------------------------------------------------
+
+    def get_events(self, filter: EventFilter) -> list[EventRecord]:
+        """Return events with their latest verdict, newest first."""
+        ...
+
+    def get_verdicts(self, observation_id: bytes) -> list[tuple[datetime, Verdict]]:
+        """Return every verdict on an observation, oldest first, with the time of its publication."""
+        ...
+
+    def get_deliveries(self, *, message_id: str | None = None, limit: int = 100) -> list[Delivery]:
+        """Return deliveries, newest first."""
+        ...
+
+    def get_metrics(self, *, by: GroupBy = "all", limit: int = 100) -> list[Metrics]:
+        """Return counts from the rollups, largest groups first (hours: newest first); "all" gives one line, always."""
+        ...
+
+    # -- upkeep -------------------------------------------------------------------------------------------------------
+
+    def acquire_lease(self, name: str, *, holder: str, now: datetime, ttl_s: float) -> bool:
+        """Take or renew an expiring lease; False while another holder's has not expired."""
+        ...
+
+    def release_lease(self, name: str, *, holder: str) -> None:
+        """Give a lease back; nothing happens where it is not ours."""
+        ...
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the store, in words; empty where all is well. Reads everything once."""
+        ...
+
+    def close(self) -> None:
+        """Close this process's connections; a later call opens them again."""
+        ...
