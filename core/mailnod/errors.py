@@ -16,6 +16,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 __all__ = [
     "ConfigurationError",
     "HookError",
@@ -25,6 +27,7 @@ __all__ = [
     "StoreUnavailableError",
     "TokenError",
     "TrackError",
+    "describe_error",
 ]
 
 
@@ -80,3 +83,10 @@ class StoreBugError(StoreError):
 
 class ConfigurationError(Exception):
     """A setting or an argument is wrong; the message names it and says what to do."""
+
+
+def describe_error(error: BaseException) -> str:
+    """Return an error's type and place, fit for a log: its message is left out, because it may quote an address."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"

@@ -12,8 +12,8 @@ from enum import IntEnum, StrEnum
 from typing import Literal
 
 __all__ = [
-    "Classification",
     "Claims",
+    "Classification",
     "Consent",
     "ConsentRecord",
     "ConsentState",
@@ -277,7 +277,7 @@ class Window:
 
     #: The delivery that was hit; None where the store does not know it.
     delivery: Delivery | None
-    #: Every observation of the same delivery, and those of the same address elsewhere, by time; the judged one included.
+    #: All observations of the delivery, and those of the same address elsewhere, by time; the judged one included.
     observations: tuple[Observation, ...] = ()
 
 

@@ -1,0 +1,255 @@
+"""Answer one request for a pixel or a link, after its hit is on disk."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Protocol
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from mailnod.clock import Clock
+from mailnod.collect.location import to_location
+from mailnod.collect.suppressed import Suppressed
+from mailnod.errors import StoreError, TokenError, describe_error
+from mailnod.html.urls import check_destination
+from mailnod.model import Claims, Hit, Kind, Mode, Observation, Reply, TokenState
+from mailnod.tokens import Keyring
+
+__all__ = ["PIXEL", "Collector", "Journal", "Request", "find_client", "keep_headers"]
+
+log = logging.getLogger("mailnod.collect")
+
+#: A transparent GIF of one pixel, 43 bytes.
+PIXEL = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b")
+
+#: The longest path and query that is looked at, in characters; links that we make have at most 2,000.
+MAX_TARGET_CHARS = 8192
+MAX_HEADER_CHARS = 512
+
+_CLICK = re.compile(r"/c/([^/.]+)\.([0-9]{1,6})\.([^/.]+)", re.ASCII)
+_KEPT = re.compile(r"user-agent|accept(-[a-z-]+)?|sec-[a-z-]+|(x-)?purpose|via", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+_COMMON = (
+    ("Cache-Control", "no-store, max-age=0"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'"),
+    ("X-Robots-Tag", "noindex, nofollow"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An HTTP request for a tracking path, free of any framework."""
+
+    #: Upper case.
+    method: str
+    #: From "/o/" or "/c/" on, as it came in.
+    path: str
+    #: Without the "?", as it came in.
+    query: str
+    #: Names in any case, with values.
+    headers: Iterable[tuple[str, str]]
+    #: Address of the other end of the connection; None where there is none.
+    peer: str | None
+
+
+class Journal(Protocol):
+    """Where hits go before the reply leaves."""
+
+    def append(self, observation: Observation) -> None:
+        """Return once the observation is on disk; raise StoreUnavailableError where it cannot be."""
+        ...
+
+
+class Collector:
+    """The collecting stage.
+
+    :param journal: takes each hit before its reply leaves.
+    :param suppressed: tells from memory who has withdrawn.
+    :param new_id: makes the id of an observation from the time of its hit.
+    :param trusted_proxies: peers whose ``X-Forwarded-For`` is believed.
+    """
+
+    def __init__(
+        self,
+        *,
+        keyring: Keyring,
+        journal: Journal,
+        suppressed: Suppressed,
+        clock: Clock,
+        new_id: Callable[[datetime], bytes],
+        trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
+    ) -> None:
+        self._keyring = keyring
+        self._journal = journal
+        self._suppressed = suppressed
+        self._clock = clock
+        self._new_id = new_id
+        self._trusted_proxies = tuple(trusted_proxies)
+        #: Hits that were answered and could not be written since this process began.
+        self.lost = 0
+
+    def collect(self, request: Request) -> Reply:
+        """Return the reply to a request whose path begins with ``/o/`` or ``/c/``; never raises.
+
+        The pixel's reply is the same whatever its token says; a click without a genuine token and tag gets 404.
+        """
+        if request.method not in ("GET", "HEAD"):
+            return _reply(405, (("Allow", "GET, HEAD"), ("Content-Type", "text/plain")), b"Method not allowed.\n")
+        try:
+            reply = self._open(request) if request.path.startswith("/o/") else self._click(request)
+        except Exception as error:
+            # A defect must cost the hit and not the reader's page.
+            log.error("a hit could not be handled: %s", describe_error(error))
+            reply = _PIXEL_REPLY if request.path.startswith("/o/") else _NOT_FOUND
+        if request.method == "HEAD":
+            return Reply(status=reply.status, headers=reply.headers)
+        return reply
+
+    def _open(self, request: Request) -> Reply:
+        token = request.path.removeprefix("/o/").removesuffix(".gif")
+        try:
+            claims = self._keyring.verify(token, now=self._clock.now())
+        except TokenError:
+            return _PIXEL_REPLY
+        self._record(request, claims, claims.opens, kind="open")
+        return _PIXEL_REPLY
+
+    def _click(self, request: Request) -> Reply:
+        match = _CLICK.fullmatch(request.path)
+        if match is None or len(request.query) > MAX_TARGET_CHARS:
+            return _NOT_FOUND
+        index = int(match[2])
+        for url in _read_destinations(request.query):
+            try:
+                claims = self._keyring.verify(match[1], now=self._clock.now())
+                self._keyring.verify_link(claims, index, url, match[3])
+            except TokenError:
+                continue
+            location = _locate(url)
+            if location is None:
+                return _NOT_FOUND
+            self._record(request, claims, claims.clicks, kind="click", link_index=index, url=url)
+            return _reply(302, (("Location", location), ("Content-Type", "text/plain")))
+        return _NOT_FOUND
+
+    def _record(
+        self,
+        request: Request,
+        claims: Claims,
+        mode: Mode,
+        *,
+        kind: Kind,
+        link_index: int | None = None,
+        url: str | None = None,
+    ) -> None:
+        if claims.state is not TokenState.VALID or mode is Mode.NONE:
+            return
+        suppressed = self._suppressed.check(claims.delivery_id)
+        if suppressed:
+            return
+        now = self._clock.now()
+        headers = keep_headers(request.headers)
+        hit = Hit(
+            kind=kind,
+            method=request.method,
+            ip=find_client(request, self._trusted_proxies),
+            user_agent=headers.pop("user-agent", ""),
+            headers=headers,
+            received_at=now,
+            link_index=link_index,
+            url=url,
+        )
+        observation = Observation(
+            id=self._new_id(now), hit=hit, delivery_id=claims.delivery_id, checked=suppressed is False
+        )
+        try:
+            self._journal.append(observation)
+        except StoreError as error:
+            self.lost += 1
+            if self.lost == 1 or self.lost % 1000 == 0:
+                log.error("%d hits were answered and not recorded: %s", self.lost, error)
+
+
+def find_client(request: Request, trusted_proxies: Sequence[IPv4Network | IPv6Network]) -> str | None:
+    """Return the client's address: the rightmost one that is not a trusted proxy's.
+
+    ``X-Forwarded-For`` is believed only as far as the proxies that wrote it are trusted; an entry that is no address
+    ends the search at the proxy that passed it on. IPv4 addresses mapped into IPv6 are unwrapped.
+    """
+    client = _read_address(request.peer or "")
+    forwarded = ",".join(value for name, value in request.headers if name.lower() == "x-forwarded-for")
+    for entry in reversed(forwarded[-MAX_TARGET_CHARS:].split(",") if forwarded else ()):
+        if client is None or not any(client in network for network in trusted_proxies):
+            break
+        earlier = _read_address(entry.strip())
+        if earlier is None:
+            break
+        client = earlier
+    return None if client is None else str(client)
+
+
+def keep_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the headers that may be kept, in lower case: an allow-list without cookies, credentials and addresses.
+
+    Of the Referer only the origin is kept, because its path may name a person.
+    """
+    kept: dict[str, str] = {}
+    for raw_name, value in headers:
+        name = raw_name.lower()
+        if name == "referer":
+            origin = _read_origin(value)
+            if origin:
+                kept["referer"] = origin
+        elif _KEPT.fullmatch(name):
+            kept[name] = value[:MAX_HEADER_CHARS]
+    return kept
+
+
+def _read_destinations(query: str) -> Iterable[str]:
+    """Yield what ``u`` may mean: as we wrote it, and with "+" as a space where a form encoder passed it on."""
+    raw = next((part[2:] for part in query.split("&") if part.startswith("u=")), None)
+    if raw is None:
+        return
+    for candidate in (raw, raw.replace("+", "%20")) if "+" in raw else (raw,):
+        yield unquote_to_bytes(candidate.encode("latin-1", "replace")).decode("utf-8", "replace")
+
+
+def _locate(url: str) -> str | None:
+    try:
+        return to_location(url) if check_destination(url) else None
+    except ValueError:
+        return None
+
+
+def _read_address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _read_origin(referer: str) -> str | None:
+    try:
+        parts = urlsplit(referer[:MAX_TARGET_CHARS])
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https", "android-app") or not host or _CONTROL.search(host):
+        return None
+    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+
+
+def _reply(status: int, headers: tuple[tuple[str, str], ...], body: bytes = b"") -> Reply:
+    return Reply(status=status, headers=(*headers, ("Content-Length", str(len(body))), *_COMMON), body=body)
+
+
+_PIXEL_REPLY = _reply(200, (("Content-Type", "image/gif"),), PIXEL)
+_NOT_FOUND = _reply(404, (("Content-Type", "text/plain"),), b"Not found.\n")

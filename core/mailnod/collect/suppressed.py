@@ -1,0 +1,86 @@
+"""The deliveries of people who have withdrawn their consent, held in memory and at most a second old."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+from mailnod.errors import StoreError
+
+__all__ = ["Suppressed"]
+
+log = logging.getLogger("mailnod.collect")
+
+REFRESH_S = 1.0
+#: A set older than this is not trusted to say that a delivery is free.
+STALE_S = 2.0
+
+
+class Suppressed:
+    """Answers from memory whether a delivery is suppressed, so that a hit never waits for the store.
+
+    A thread of its own reads what is new each second; it starts with the first question, and anew after a fork.
+
+    :param load: returns the deliveries suppressed after a cursor, and the new cursor;
+        see :meth:`mailnod.store.base.Store.get_suppressed`.
+    """
+
+    def __init__(self, load: Callable[[int], tuple[frozenset[bytes], int]]) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._pid: int | None = None
+        self._ids: set[bytes] = set()
+        self._cursor = 0
+        self._loaded_at: float | None = None
+
+    def check(self, delivery_id: bytes) -> bool | None:
+        """Return True where the delivery is suppressed, False where it is not, None where that is not known now."""
+        if self._pid != os.getpid():
+            self._start()
+        if delivery_id in self._ids:
+            return True
+        loaded_at = self._loaded_at
+        return False if loaded_at is not None and monotonic() - loaded_at < STALE_S else None
+
+    def refresh(self) -> None:
+        """Read what is new now.
+
+        :raises StoreError: the store cannot be read; what is known stays known.
+        """
+        new, self._cursor = self._load(self._cursor)
+        self._ids.update(new)
+        self._loaded_at = monotonic()
+
+    def close(self) -> None:
+        """End the thread; a later question starts another."""
+        self._stop.set()
+        self._pid = None
+
+    def _start(self) -> None:
+        # A lock that another thread held at the fork stays held for ever in the child, so the child makes its own.
+        with self._lock if self._pid is None else threading.Lock():
+            if self._pid == os.getpid():
+                return
+            self._lock = threading.Lock()
+            self._stop = stop = threading.Event()
+            self._loaded_at = None
+            threading.Thread(target=self._run, args=(stop,), name="mailnod-suppressed", daemon=True).start()
+            self._pid = os.getpid()
+
+    def _run(self, stop: threading.Event) -> None:
+        failing = False
+        while True:
+            try:
+                self.refresh()
+            except StoreError as error:
+                if not failing:
+                    log.warning("withdrawals cannot be read, hits are recorded unchecked until then: %s", error)
+                failing = True
+            else:
+                failing = False
+            if stop.wait(REFRESH_S):
+                return

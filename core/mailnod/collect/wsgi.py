@@ -1,0 +1,79 @@
+"""The collector as WSGI (PEP 3333): alone, and around an app's own callable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from mailnod.collect.collector import MAX_TARGET_CHARS, Request
+from mailnod.model import Reply
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+__all__ = ["make_app", "wrap_app"]
+
+Collect = Callable[[Request], Reply]
+
+
+def wrap_app(app: WSGIApplication, collect: Collect, base_urls: Sequence[str]) -> WSGIApplication:
+    """Return an app that answers tracking paths itself and hands everything else on, untouched.
+
+    Nothing of the wrapped app runs for a hit: no sessions, no redirects, no maintenance page, no database.
+
+    :param base_urls: where sent mail points to; ``/o/`` and ``/c/`` below their paths are answered here.
+    """
+    prefixes = tuple(dict.fromkeys(urlsplit(url).path.rstrip("/") for url in base_urls))
+
+    def tracked_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = _get_path(environ)
+        for prefix in prefixes:
+            rest = path[len(prefix) :]
+            if path.startswith(prefix) and rest.startswith(("/o/", "/c/")):
+                return _answer(collect, rest, environ, start_response)
+        return app(environ, start_response)
+
+    return tracked_app
+
+
+def make_app(collect: Collect) -> WSGIApplication:
+    """Return the collector as an app of its own; it answers under any prefix, so that a proxy may cut or keep one."""
+
+    def collector_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = _get_path(environ)
+        # A token holds no slash, so the last "/o/" or "/c/" is ours, whatever stands before it.
+        cut = max(path.rfind("/o/"), path.rfind("/c/"))
+        if cut >= 0:
+            return _answer(collect, path[cut:], environ, start_response)
+        body = b"Not found.\n"
+        start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    return collector_app
+
+
+def _answer(collect: Collect, path: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    request = Request(
+        method=environ["REQUEST_METHOD"],
+        path=path[:MAX_TARGET_CHARS],
+        query=environ.get("QUERY_STRING", ""),
+        headers=tuple(_read_headers(environ)),
+        peer=environ.get("REMOTE_ADDR"),
+    )
+    reply = collect(request)
+    start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", list(reply.headers))
+    return [reply.body] if reply.body else []
+
+
+def _get_path(environ: WSGIEnvironment) -> str:
+    # The path was percent-decoded by the server; quoting it again keeps a decoded "?" or "/" from being read as one.
+    path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return quote(path[:MAX_TARGET_CHARS], safe="/~", encoding="latin-1")
+
+
+def _read_headers(environ: WSGIEnvironment) -> Iterator[tuple[str, str]]:
+    for key, value in environ.items():
+        if key.startswith("HTTP_"):
+            yield key[5:].replace("_", "-").lower(), value

@@ -1,0 +1,306 @@
+"""The settings of Mailnod: one table with name, default, reader and meaning; the documentation is made from it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from mailnod.errors import ConfigurationError
+from mailnod.model import Route
+
+__all__ = ["PREFIX", "SETTINGS", "Setting", "Settings", "refuse_unknown"]
+
+#: What every setting's name begins with in an app's configuration and in the environment.
+PREFIX = "MAILNOD_"
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One line of the table."""
+
+    #: As :class:`Settings` calls it; upper case with :data:`PREFIX` in configuration and environment.
+    name: str
+    #: Turns a configured value into its type; raises ValueError with what is wrong with it.
+    read: Callable[[Any], Any]
+    default: Any
+    #: What values look like, for the documentation.
+    form: str
+    doc: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting, read and checked."""
+
+    secret_keys: str | None = None
+    base_url: str | None = None
+    database: Path = Path("mailnod.db")
+    routes: Mapping[str, Route] = MappingProxyType({})
+    default_route: str = "default"
+    excluded_hosts: tuple[str, ...] = ()
+    settle_s: float = 10.0
+    trusted_proxies: tuple[Network, ...] = ()
+    worker: Literal["thread", "none"] = "thread"
+
+    @classmethod
+    def from_mapping(cls, config: Mapping[str, Any]) -> Settings:
+        """Read settings from a mapping such as a Flask app's configuration.
+
+        :param config: keys with the prefix ``MAILNOD_`` are read, all others are left alone.
+        :raises ConfigurationError: a key is unknown, or a value cannot be read; the message names it.
+        """
+        given = {key[len(PREFIX) :].lower(): value for key, value in config.items() if key.startswith(PREFIX)}
+        for name in given:
+            if name not in SETTINGS:
+                raise refuse_unknown("setting", PREFIX + name.upper(), [PREFIX + known.upper() for known in SETTINGS])
+        return cls(**{name: _read(SETTINGS[name], value) for name, value in given.items()})._checked()
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str], **given: Any) -> Settings:
+        """Read settings from environment variables; unknown ones are left alone, because they may be another program's.
+
+        :param given: values that go before the environment; None does not count.
+        :raises ConfigurationError: a value cannot be read; the message names it.
+        """
+        config: dict[str, Any] = {
+            key: environ[key] for name in SETTINGS if (key := PREFIX + name.upper()) in environ and environ[key] != ""
+        }
+        config.update({PREFIX + name.upper(): value for name, value in given.items() if value is not None})
+        return cls.from_mapping(config)
+
+    @property
+    def journal_folder(self) -> Path:
+        """Where each process keeps its journal: beside the database, on the same disk."""
+        return self.database.with_name(self.database.name + ".journals")
+
+    def get_route(self, name: str) -> Route | None:
+        """Return a route by its name; None where there is none."""
+        return self.routes.get(name)
+
+    def get_base_urls(self) -> tuple[str, ...]:
+        """Return every base URL that sent mail may point to, each once, the common one first."""
+        urls = [self.base_url, *(route.base_url for route in self.routes.values())]
+        return tuple(dict.fromkeys(url for url in urls if url))
+
+    def find_doubts(self) -> list[str]:
+        """Return what is allowed and probably not meant, in words."""
+        doubts = []
+        for url in self.get_base_urls():
+            parts = urlsplit(url)
+            if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+                doubts.append(f"{url!r} is not https: anyone on the way can read and change what is fetched from it")
+        return doubts
+
+    def _checked(self) -> Settings:
+        routes = dict(self.routes)
+        if self.default_route not in routes:
+            if self.default_route != "default":
+                raise refuse_unknown("route in MAILNOD_DEFAULT_ROUTE", self.default_route, routes)
+            routes["default"] = Route(name="default")
+        for route in routes.values():
+            if (route.track_opens or route.track_clicks) and not (route.base_url or self.base_url):
+                raise ConfigurationError(
+                    f"MAILNOD_BASE_URL is not set, and the route {route.name!r} tracks: set it to the address at which "
+                    "recipients reach the collector, such as 'https://app.example/t'"
+                )
+        return replace(self, routes=MappingProxyType(routes))
+
+
+def refuse_unknown(what: str, name: str, known: Iterable[str]) -> ConfigurationError:
+    """Return the error for a name that is not known, with the nearest one that is.
+
+    :param what: what kind of name it is, for the message: "setting", "keyword".
+    """
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(map(repr, known)) or 'none'}"
+    return ConfigurationError(f"unknown {what} {name!r}: {hint}")
+
+
+def _read(setting: Setting, value: Any) -> Any:
+    try:
+        return setting.read(value)
+    except (ValueError, TypeError) as error:
+        shown = "its value" if setting.name == "secret_keys" else repr(value)
+        raise ConfigurationError(f"{PREFIX}{setting.name.upper()}: {shown} {error}; expected {setting.form}") from None
+
+
+def _read_text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("is not a text")
+    return value.strip()
+
+
+def _read_base_url(value: Any) -> str:
+    text = _read_text(value)
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is not an http(s) URL with a host")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("has a query, a fragment or a user name")
+    if not re.fullmatch(r"[!#-;=?-\[\]_a-z~]+", text):
+        raise ValueError("has characters that do not belong in a URL")
+    return text.rstrip("/")
+
+
+def _read_bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    raise ValueError("is neither true nor false")
+
+
+def _read_seconds(value: Any) -> float:
+    seconds = float(value)
+    if not 0 <= seconds <= 86_400:
+        raise ValueError("is not between 0 and 86400")
+    return seconds
+
+
+def _read_list(value: Any) -> list[str]:
+    items = re.split(r"[,\s]+", value.strip()) if isinstance(value, str) else list(value)
+    if not all(isinstance(item, str) for item in items):
+        raise ValueError("is not a list of texts")
+    return [item for item in items if item]
+
+
+def _read_hosts(value: Any) -> tuple[str, ...]:
+    hosts = [item.lower() for item in _read_list(value)]
+    for host in hosts:
+        if not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*|\[[0-9a-f:.]+\]", host):
+            raise ValueError(f"holds {host!r}, which is not a host name")
+    return tuple(hosts)
+
+
+def _read_networks(value: Any) -> tuple[Network, ...]:
+    return tuple(ip_network(item) for item in _read_list(value))
+
+
+def _read_worker(value: Any) -> str:
+    if value not in ("thread", "none"):
+        raise ValueError("is not known")
+    return str(value)
+
+
+def _read_routes(value: Any) -> Mapping[str, Route]:
+    routes = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(routes, Mapping):
+        raise ValueError("is not a mapping of names to routes")
+    return MappingProxyType({name: _read_route(name, options) for name, options in routes.items()})
+
+
+_ROUTE_READERS: dict[str, Callable[[Any], Any]] = {
+    "track_opens": _read_bool,
+    "track_clicks": _read_bool,
+    "consent": str,
+    "purpose": _read_text,
+    "base_url": _read_base_url,
+    "excluded_hosts": _read_hosts,
+    "token_max_age_days": int,
+}
+
+
+def _read_route(name: Any, options: Any) -> Route:
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.-]{1,64}", name):
+        raise ValueError(f"names a route {name!r}, which is not 1 to 64 letters, digits, '_', '-' and '.'")
+    if not isinstance(options, Mapping):
+        raise ValueError(f"gives the route {name!r} no mapping of options")
+    values: dict[str, Any] = {}
+    for key, value in options.items():
+        if key not in _ROUTE_READERS:
+            raise refuse_unknown(f"option of the route {name!r} in MAILNOD_ROUTES", str(key), _ROUTE_READERS)
+        try:
+            values[key] = _ROUTE_READERS[key](value)
+        except (ValueError, TypeError) as error:
+            raise ConfigurationError(f"MAILNOD_ROUTES: {key}={value!r} of the route {name!r} {error}") from None
+    route = Route(name=name, **values)
+    if route.consent not in ("required", "assumed"):
+        raise ValueError(f"says consent={route.consent!r} on {name!r}, which is neither 'required' nor 'assumed'")
+    if not 0 <= route.token_max_age_days <= 3650:
+        raise ValueError(f"says token_max_age_days={route.token_max_age_days} on {name!r}, not between 0 and 3650")
+    return route
+
+
+_TABLE = (
+    Setting(
+        name="secret_keys",
+        read=_read_text,
+        default=None,
+        form="'id:state:secret' entries, or one secret",
+        doc="Keys that sign tokens and links; print one with ``mailnod keys new``. States: signing, verifying, "
+        "retired, revoked. Without it, Flask and Django derive a key from the app's ``SECRET_KEY``.",
+    ),
+    Setting(
+        name="base_url",
+        read=_read_base_url,
+        default=None,
+        form="a URL such as 'https://app.example/t'",
+        doc="Where recipients reach the collector. Give it a path of its own: everything below ``<path>/o/`` and "
+        "``<path>/c/`` belongs to Mailnod. Needed as soon as a route tracks.",
+    ),
+    Setting(
+        name="database",
+        read=lambda value: Path(_read_text(str(value))),
+        default=Path("mailnod.db"),
+        form="a path",
+        doc="The SQLite store. Each process keeps its journal in the folder ``<database>.journals`` beside it. "
+        "The Flask extension's default is ``mailnod.db`` in the app's instance folder.",
+    ),
+    Setting(
+        name="routes",
+        read=_read_routes,
+        default={},
+        form="a mapping of names to options, or the same as JSON",
+        doc="Kinds of mail by name. Options of a route: track_opens, track_clicks (both off), consent ('required', or "
+        "'assumed' where you answer for it yourself), purpose, base_url, excluded_hosts, token_max_age_days.",
+    ),
+    Setting(
+        name="default_route",
+        read=_read_text,
+        default="default",
+        form="the name of a route",
+        doc="The route of mail that names none.",
+    ),
+    Setting(
+        name="excluded_hosts",
+        read=_read_hosts,
+        default=(),
+        form="host names; '.example.com' also means every host below it",
+        doc="Links to these hosts are never tracked, on any route.",
+    ),
+    Setting(
+        name="settle_s",
+        read=_read_seconds,
+        default=10.0,
+        form="seconds from 0 to 86400",
+        doc="How long a hit waits before it is judged, because a scanner often shows itself only by its next requests.",
+    ),
+    Setting(
+        name="trusted_proxies",
+        read=_read_networks,
+        default=(),
+        form="networks such as '10.0.0.0/8'",
+        doc="Addresses whose ``X-Forwarded-For`` is believed; the client is the rightmost address not among them.",
+    ),
+    Setting(
+        name="worker",
+        read=_read_worker,
+        default="thread",
+        form="'thread' or 'none'",
+        doc="Who drains journals and judges: a thread in the app's processes, or only ``mailnod work`` elsewhere.",
+    ),
+)
+
+#: The table by name.
+SETTINGS: Mapping[str, Setting] = MappingProxyType({setting.name: setting for setting in _TABLE})

@@ -1,0 +1,184 @@
+"""The one object that an adapter holds: it wires settings, plugins, store and the stages together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mailnod.clock import Clock, SystemClock
+from mailnod.collect.collector import Collector, Request
+from mailnod.collect.suppressed import Suppressed
+from mailnod.collect.wsgi import make_app, wrap_app
+from mailnod.errors import ConfigurationError, TrackError, describe_error
+from mailnod.judge.classify import Judge
+from mailnod.model import DeliveryState, Envelope, Reply
+from mailnod.plugins import Plugins
+from mailnod.send.consent import ConsentStore
+from mailnod.send.override import current_override
+from mailnod.send.policy import Layers
+from mailnod.send.prepare import Prepared, Preparer, untracked
+from mailnod.settings import Settings
+from mailnod.store.base import Store
+from mailnod.store.ids import new_id
+from mailnod.store.journal import Journal
+from mailnod.store.sqlite import SQLiteStore
+from mailnod.tokens import NEW_KEYS_HINT, Keyring
+from mailnod.worker import WorkDone, Worker
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+__all__ = ["Tracker"]
+
+log = logging.getLogger("mailnod")
+
+
+class Tracker:
+    """Everything that tracking needs in one app.
+
+    Nothing is opened and no thread started before the first use in a process, and everything is made anew after a fork.
+
+    :param keyring: the keys; None reads the setting ``secret_keys``.
+    :param plugins: objects with hook implementations, besides installed ones.
+    :param load_entry_points: whether installed plugins take part.
+    :raises ConfigurationError: the setup is wrong; the message names the setting.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        keyring: Keyring | None = None,
+        clock: Clock | None = None,
+        plugins: Sequence[object] = (),
+        load_entry_points: bool = True,
+    ) -> None:
+        if keyring is None:
+            if settings.secret_keys is None:
+                raise ConfigurationError(f"MAILNOD_SECRET_KEYS is not set, and links must be signed; {NEW_KEYS_HINT}")
+            keyring = Keyring.parse(settings.secret_keys)
+        self.settings = settings
+        self.keyring = keyring
+        self.clock: Clock = clock or SystemClock()
+        self.store: Store = SQLiteStore(settings.database)
+        self.plugins = Plugins([ConsentStore(self.store), *plugins], load_entry_points=load_entry_points)
+        self._preparer = Preparer(settings=settings, keyring=keyring, plugins=self.plugins, store=self.store)
+        self._journal = Journal(settings.journal_folder)
+        self._suppressed = Suppressed(lambda cursor: self.store.get_suppressed(after=cursor))
+        self.collector = Collector(
+            keyring=keyring,
+            journal=self._journal,
+            suppressed=self._suppressed,
+            clock=self.clock,
+            new_id=new_id,
+            trusted_proxies=settings.trusted_proxies,
+        )
+        self._worker = Worker(
+            store=self.store,
+            journal_folder=settings.journal_folder,
+            judge=Judge(),
+            plugins=self.plugins,
+            clock=self.clock,
+            settle_s=settings.settle_s,
+        )
+        self._worker_pid: int | None = None
+        self._worker_stop = threading.Event()
+        self._failing = False
+
+    # -- send ---------------------------------------------------------------------------------------------------------
+
+    def prepare(
+        self, envelope: Envelope, parts: Sequence[str], *, layers: Layers, list_unsubscribe: str | None = None
+    ) -> Prepared:
+        """Return a message as it should leave; never raises, because mail goes out whatever tracking does.
+
+        :param parts: the text of each HTML part.
+        :param layers: what the message's headers, its attributes and the call wish, by name, lowest precedence first.
+            What :func:`~mailnod.send.override.tracking` blocks wish is put below them.
+        :param list_unsubscribe: the value of that header; links to its targets are left alone.
+        """
+        context = current_override()
+        if context is not None:
+            layers = [("context manager", context), *layers]
+        try:
+            prepared = self._preparer.prepare(envelope, parts, layers=layers, list_unsubscribe=list_unsubscribe)
+        except TrackError as error:
+            return self._fail_open(parts, str(error))
+        except Exception as error:
+            return self._fail_open(parts, describe_error(error))
+        if prepared.delivery is not None:
+            self._failing = False
+        return prepared
+
+    def accepted(self, prepared: Prepared) -> None:
+        """Note that the mail server took a message; never raises."""
+        self._set_state(prepared, DeliveryState.ACCEPTED)
+
+    def failed(self, prepared: Prepared) -> None:
+        """Note that the mail server refused a message; never raises."""
+        self._set_state(prepared, DeliveryState.FAILED)
+
+    # -- collect ------------------------------------------------------------------------------------------------------
+
+    def reply(self, request: Request) -> Reply:
+        """Return the reply to a request for a tracking path, after its hit is on disk; never raises."""
+        self._start_worker()
+        return self.collector.collect(request)
+
+    def wrap_wsgi(self, app: WSGIApplication) -> WSGIApplication:
+        """Return an app that answers tracking paths itself and hands everything else on, untouched."""
+        return wrap_app(app, self.reply, self.settings.get_base_urls())
+
+    def wsgi_app(self) -> WSGIApplication:
+        """Return the collector alone, as an app of its own."""
+        return make_app(self.reply)
+
+    # -- judge --------------------------------------------------------------------------------------------------------
+
+    def work_once(self) -> WorkDone | None:
+        """Drain, judge and publish everything that is due now; None where another process is at it.
+
+        :raises StoreError: the store cannot be used.
+        """
+        return self._worker.work_once()
+
+    @property
+    def worker(self) -> Worker:
+        """The loop that drains, judges and publishes."""
+        return self._worker
+
+    def close(self) -> None:
+        """End this process's threads and close its files; a later use starts them again."""
+        self._worker_stop.set()
+        self._worker_pid = None
+        self._suppressed.close()
+        self._journal.close()
+        self.store.close()
+
+    def _start_worker(self) -> None:
+        if self.settings.worker == "none" or self._worker_pid == os.getpid():
+            return
+        self._worker_pid = os.getpid()
+        self._worker_stop = threading.Event()
+        threading.Thread(target=self._worker.run, args=(self._worker_stop,), name="mailnod-worker", daemon=True).start()
+
+    def _set_state(self, prepared: Prepared, state: DeliveryState) -> None:
+        if prepared.delivery is None:
+            return
+        try:
+            self.store.set_delivery_state(prepared.delivery.id, state, at=self.clock.now())
+        except TrackError as error:
+            self._log_once(f"the state of a sent message was not written: {error}")
+
+    def _fail_open(self, parts: Sequence[str], why: str) -> Prepared:
+        self._log_once(f"mail goes out untracked: {why}")
+        return untracked(parts, route=self.settings.default_route, reasons=[f"tracking failed: {why}"])
+
+    def _log_once(self, message: str) -> None:
+        # One line for an outage, and not one for each of its thousand messages.
+        if not self._failing:
+            log.error(message)
+        self._failing = True
