@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from types import MappingProxyType
@@ -45,7 +45,7 @@ class Settings:
     secret_keys: str | None = None
     base_url: str | None = None
     database: Path = Path("mailnod.db")
-    routes: Mapping[str, Route] = MappingProxyType({})
+    routes: Mapping[str, Route] = field(default_factory=lambda: MappingProxyType({}))
     default_route: str = "default"
     excluded_hosts: tuple[str, ...] = ()
     settle_s: float = 10.0

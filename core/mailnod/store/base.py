@@ -36,11 +36,19 @@ class Store(Protocol):
     # -- send ---------------------------------------------------------------------------------------------------------
 
     def add_delivery(self, delivery: Delivery) -> None:
-        """Write a delivery and its recipients, durably, before the mail leaves."""
+        """Write a delivery and its recipients, durably, before the mail leaves.
+
+        A delivery whose id is there already stays as it is. Where a recipient's denial was recorded after
+        ``envelope.sent_at``, the delivery is suppressed at once: consent was read before this write. An address that
+        is erased later reads as "" among the envelope's recipients.
+        """
         ...
 
     def set_delivery_state(self, delivery_id: bytes, state: DeliveryState, *, at: datetime) -> None:
-        """Note that the mail server took or refused a delivery, and count an accepted one in the rollups, once."""
+        """Note that the mail server took or refused a delivery, and count an accepted one in the rollups, once.
+
+        A delivery that was accepted stays accepted; one that is not known is passed over.
+        """
         ...
 
     # -- consent ------------------------------------------------------------------------------------------------------
@@ -49,12 +57,17 @@ class Store(Protocol):
         """Append to a recipient's history.
 
         Where an axis becomes DENIED, every delivery already sent to the address on that purpose or any other is
-        suppressed in the same transaction, shared bodies included.
+        suppressed in the same transaction, shared bodies included. A record that denies both axes does so even where
+        they were denied before. A later grant lifts no suppression.
         """
         ...
 
     def get_consent(self, address: str, *, purpose: str) -> Consent:
-        """Return the latest word of a recipient on a purpose; UNKNOWN where there is none."""
+        """Return the latest word of a recipient on a purpose; UNKNOWN where there is none.
+
+        The latest is what was recorded last, unless a denial bears a later ``recorded_at``: neither an import of old
+        grants nor a clock that was set back undoes it.
+        """
         ...
 
     def get_consent_history(self, address: str) -> list[ConsentRecord]:
@@ -67,13 +80,13 @@ class Store(Protocol):
         """Return the deliveries suppressed after a cursor, and the new cursor; 0 asks for all of them."""
         ...
 
-    def add_observations(self, observations: Sequence[Observation], *, settle_s: float) -> int:
+    def add_observations(self, observations: Sequence[Observation], *, settle_s: float) -> list[Observation]:
         """Take observations in from a journal, each once, and queue them for judging.
 
         Observations of suppressed deliveries are discarded. An observation is due ``settle_s`` seconds after its hit;
         those already judged whose window it falls into (see :meth:`get_window`) are queued again.
 
-        :returns: how many were new.
+        :returns: those that were new, in the order given.
         """
         ...
 
@@ -93,7 +106,11 @@ class Store(Protocol):
     def publish(self, judgements: Sequence[tuple[Observation, Verdict]], *, now: datetime) -> list[Publication]:
         """Append verdicts, publish or revise events, and move the rollups by signed deltas, in one transaction.
 
-        A verdict equal to the observation's latest one changes nothing. Judged observations leave the queue.
+        A verdict equal to the observation's latest one changes nothing. Judged observations leave the queue; those
+        that the store does not hold are passed over. An event is the first of its delivery, type and class (people or
+        machines) where none of an earlier time, ids breaking ties, exists when it is published.
+
+        :returns: what changed, in the order of the hits.
         """
         ...
 
