@@ -1,0 +1,101 @@
+# The verbs of the project; each sets up what it needs in .venv and says what it does.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# The first interpreter that runs and is 3.11 or newer; name another with `make test PYTHON=/path/to/python3.12`.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3; do \
+    if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo "$$name"; break; fi; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := setup.cfg pyproject.toml constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+say = @printf '\n\033[1m==> %s\033[0m\n'
+
+.PHONY: help demo test lint types imports pytest bench docs wheel oldest clean
+
+help: ## Show the verbs.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+demo: $(VENV)/.demo ## Send real mail, open and click it as real clients do, and show what was counted (ARGS=--keep leaves it running).
+	$(say) "Demo"
+	@$(BIN)/mailnod demo $(ARGS)
+
+test: $(VENV)/.dev lint types imports pytest docs ## Run everything that must hold: lint, types, import floors, tests, wheel, documentation.
+	$(say) "All checks passed"
+
+lint: $(VENV)/.dev ## Check style and format.
+	$(say) "Lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## Check types, strictly.
+	$(say) "Types"
+	@$(BIN)/mypy
+
+imports: $(VENV)/.dev ## Check that imports respect the floors.
+	$(say) "Import floors"
+	@$(BIN)/lint-imports
+
+pytest: $(VENV)/.dev ## Run the tests with coverage (ARGS are pytest's).
+	$(say) "Tests"
+	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+oldest: $(VENV)/.dev ## Check the lower bounds of setup.cfg in an environment of their own.
+	$(say) "Lower bounds"
+	@$(BIN)/python -m pytest tests/packaging/test_oldest.py $(ARGS)
+
+bench: $(VENV)/.bench ## Measure rewriting, tokens and start-up, beside other libraries in the same run.
+	$(say) "Benchmarks"
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/.dev ## Build the documentation into docs/_build/html; a warning is an error.
+	$(say) "Documentation"
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+wheel: $(VENV)/.dev ## Build the wheel into dist/.
+	$(say) "Wheel"
+	@rm -rf build
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+clean: ## Remove everything that the verbs made.
+	rm -rf $(VENV) build dist docs/_build .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# -- set-up ---------------------------------------------------------------------------------------------------------------
+
+install = $(BIN)/python -m pip install --quiet --progress-bar off --constraint constraints.txt
+
+$(VENV)/.demo: $(VENV)/.python $(SETUP)
+	$(say) "Installing Mailnod and what the demo needs (a minute or so)"
+	@$(install) --no-build-isolation --editable '.[demo,serve]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.python $(SETUP)
+	$(say) "Installing Mailnod and everything that its tests need (some minutes the first time)"
+	@$(install) --no-build-isolation --editable '.[demo,serve,test,docs]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(say) "Installing what the benchmarks compare with"
+	@$(install) --no-build-isolation --editable '.[bench]'
+	@touch $@
+
+$(VENV)/.python: constraints.txt
+	@if [ -z "$(PYTHON)" ]; then \
+	    echo "Mailnod needs Python 3.11 or newer and found none. Install it with:" >&2; \
+	    echo "    sudo apt-get install python3.11 python3.11-venv        (Debian 12; python3 python3-venv on later ones)" >&2; \
+	    echo "or name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; fi
+	@if ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+	    echo "$(PYTHON) does not run or is older than Python 3.11; name a newer one: make PYTHON=python3.12 ..." >&2; exit 1; fi
+	@if ! "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null; then \
+	    version=$$("$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	    echo "$(PYTHON) cannot make virtual environments. Install the missing piece with:" >&2; \
+	    echo "    sudo apt-get install python$$version-venv" >&2; exit 1; fi
+	$(say) "Making the virtual environment $(VENV) with $(PYTHON)"
+	@"$(PYTHON)" -m venv $(VENV)
+	@$(install) pip setuptools
+	@touch $@

@@ -1,0 +1,184 @@
+"""``mailnod doctor``: look at the whole set-up and say what is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
+from mailnod.cli.output import print_json, print_table
+from mailnod.errors import ConfigurationError, StoreError
+from mailnod.settings import PREFIX, SETTINGS
+from mailnod.tokens import KeyState
+
+__all__ = ["doctor"]
+
+#: A secret with fewer characters can perhaps be guessed.
+SECRET_CHARS = 32
+#: Names in the environment that look like settings, and belong to the project's own tests.
+_OURS = {"MAILNOD_SHARED", "MAILNOD_REQUIRE_ALL"}
+_PACKAGES = ("mailnod", "sqlite-utils", "pluggy", "ua-parser", "crawler-user-agents", "granian", "flask", "flask-mail")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    #: "broken" needs work before mail is tracked; "warning" is allowed and probably not meant.
+    level: Literal["ok", "warning", "broken"]
+    subject: str
+    detail: str
+
+
+@click.command()
+@database_option
+@json_option
+@click.pass_context
+@pass_cli
+def doctor(cli: CliContext, context: click.Context, *, as_json: bool) -> None:
+    """Check keys, routes, store, journals and plugins; exit code 1 where something is broken."""
+    findings = list(_examine(cli))
+    if as_json:
+        print_json(findings)
+    else:
+        print_table("Set-up", ("", "what", "finding"), [(f.level, f.subject, f.detail) for f in findings])
+    if any(finding.level == "broken" for finding in findings):
+        context.exit(1)
+
+
+def _examine(cli: CliContext) -> Iterator[Finding]:
+    yield _ok("versions", ", ".join([f"python {platform.python_version()}", *_get_versions()]))
+    try:
+        settings = cli.settings
+    except ConfigurationError as error:
+        yield _broken("settings", str(error))
+        yield from _check_environ(cli)
+        return
+    yield _ok("settings", "from the app" if cli.belongs_to_app else "from the environment")
+    if not cli.belongs_to_app:
+        yield from _check_environ(cli)
+    for check in (_check_keys, _check_routes, _check_plugins):
+        yield from _guarded(check, cli)
+    yield from _check_store(cli)
+    yield from _check_journals(settings.journal_folder)
+
+
+def _guarded(check: Callable[[CliContext], Iterator[Finding]], cli: CliContext) -> Iterator[Finding]:
+    try:
+        yield from check(cli)
+    except ConfigurationError as error:
+        yield _broken(check.__name__.removeprefix("_check_"), str(error))
+
+
+def _check_environ(cli: CliContext) -> Iterator[Finding]:
+    known = [PREFIX + name.upper() for name in SETTINGS]
+    for name in sorted(set(cli.environ) - set(known) - _OURS):
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8) if name.startswith(PREFIX) else []
+        if near:
+            yield _warning("settings", f"{name} is no setting and has no effect; did you mean {near[0]}?")
+
+
+def _check_keys(cli: CliContext) -> Iterator[Finding]:
+    keyring = cli.keyring
+    if keyring is None:
+        yield _broken("keys", "MAILNOD_SECRET_KEYS is not set; make its value with 'mailnod keys new'")
+        return
+    yield _ok("keys", ", ".join(f"{key.id} {key.state}" for key in keyring.keys))
+    if keyring.derived:
+        yield _warning(
+            "keys",
+            "derived from the app's SECRET_KEY: a new SECRET_KEY without SECRET_KEY_FALLBACKS kills every link in mail "
+            "already sent; 'mailnod keys new' prints keys of their own that keep the old ones",
+        )
+        return
+    for key in keyring.keys:
+        if key.state is not KeyState.REVOKED and len(key.secret) < SECRET_CHARS:
+            yield _warning(
+                "keys", f"the secret of key {key.id} has {len(key.secret)} characters, fewer than {SECRET_CHARS}"
+            )
+
+
+def _check_routes(cli: CliContext) -> Iterator[Finding]:
+    settings = cli.settings
+    if settings.base_url:
+        yield _ok("base_url", settings.base_url)
+    for doubt in settings.find_doubts():
+        yield _warning("settings", doubt)
+    for route in settings.routes.values():
+        axes = [name for name, on in (("opens", route.track_opens), ("clicks", route.track_clicks)) if on]
+        tracked = f"{' and '.join(axes)}, consent {route.consent} for {route.purpose!r}" if axes else "not tracked"
+        yield _ok(f"route {route.name}", tracked)
+    if not any(route.track_opens or route.track_clicks for route in settings.routes.values()):
+        yield _warning("routes", "no route tracks: only mail that asks for it itself is tracked")
+
+
+def _check_plugins(cli: CliContext) -> Iterator[Finding]:
+    names = [name for name, _ in cli.tracker.plugins]
+    yield _ok("plugins", ", ".join(names) or "none")
+
+
+def _check_store(cli: CliContext) -> Iterator[Finding]:
+    path = cli.settings.database
+    if not path.exists():
+        folder = path.absolute().parent
+        if os.access(folder, os.W_OK | os.X_OK):
+            yield _ok("store", f"{path} is not there yet; the first tracked mail makes it")
+        else:
+            yield _broken("store", f"{path} is not there and {folder} cannot be written")
+        return
+    try:
+        wrong = cli.reader.check()
+    except StoreError as error:
+        yield _broken("store", str(error))
+        return
+    if not os.access(path, os.W_OK):
+        wrong = [*wrong, f"{path} cannot be written by this user"]
+    for problem in wrong:
+        yield _broken("store", problem)
+    if not wrong:
+        yield _ok("store", f"{path}, {path.stat().st_size / 1e6:.1f} MB, sound")
+
+
+def _check_journals(folder: Path) -> Iterator[Finding]:
+    if not folder.exists():
+        parent = folder.absolute().parent
+        if os.access(parent, os.W_OK | os.X_OK):
+            yield _ok("journals", f"{folder} is not there yet; the first hit makes it")
+        else:
+            yield _broken("journals", f"{folder} is not there and {parent} cannot be written: no hit could be recorded")
+        return
+    if not os.access(folder, os.W_OK | os.X_OK):
+        yield _broken("journals", f"{folder} cannot be written: no hit can be recorded")
+        return
+    waiting = [
+        path for path in folder.iterdir() if path.is_file() and not path.name.endswith(("-wal", "-shm", "-journal"))
+    ]
+    yield _ok("journals", f"{folder}: {len(waiting)} journals; hits in them are drained by a worker")
+
+
+def _get_versions() -> Iterator[str]:
+    for name in _PACKAGES:
+        try:
+            yield f"{name} {version(name)}"
+        except PackageNotFoundError:
+            continue
+
+
+def _ok(subject: str, detail: str) -> Finding:
+    return Finding(level="ok", subject=subject, detail=detail)
+
+
+def _warning(subject: str, detail: str) -> Finding:
+    return Finding(level="warning", subject=subject, detail=detail)
+
+
+def _broken(subject: str, detail: str) -> Finding:
+    return Finding(level="broken", subject=subject, detail=detail)
