@@ -1,0 +1,210 @@
+"""The command that judges single requests, for people and, line by line, for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from mailnod.judge.classify import Judge
+from mailnod.model import (
+    Decision,
+    Delivery,
+    DeliveryState,
+    Envelope,
+    Hit,
+    Kind,
+    Mode,
+    Observation,
+    Verdict,
+    Window,
+)
+
+__all__ = ["classify"]
+
+#: Rows say how long after sending they were seen, not when; this is where their clock starts.
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@click.command()
+@click.option("--jsonl", is_flag=True, help="Read requests from standard input, one JSON object per line.")
+@click.option("--scenarios", is_flag=True, help="With --jsonl: each line holds a sequence of observations.")
+@click.option("--ua", help="The user agent; an empty one means that the client sent none.")
+@click.option("--ip", help="The client's address.")
+@click.option("--kind", type=click.Choice(["open", "click"]), default="open", show_default=True)
+@click.option("--method", default="GET", show_default=True, help="The HTTP method.")
+@click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A request header; repeatable.")
+@click.option("--after", type=float, metavar="SECONDS", help="Seconds between sending and the request.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+def classify(
+    *,
+    jsonl: bool,
+    scenarios: bool,
+    ua: str | None,
+    ip: str | None,
+    kind: Kind,
+    method: str,
+    headers: tuple[str, ...],
+    after: float | None,
+    as_json: bool,
+) -> None:
+    """Say whether a person or a machine sent a request, and why.
+
+    What is not given counts as not captured, which is not the same as empty.
+    """
+    if jsonl:
+        answer_lines(scenarios=scenarios)
+        return
+    if scenarios:
+        raise click.UsageError("--scenarios reads lines: add --jsonl.")
+    if ua is None and ip is None and not headers:
+        raise click.UsageError("Nothing to judge: give --ua, --ip or --header, or lines with --jsonl.")
+    row: dict[str, Any] = {"kind": kind, "method": method}
+    if ua is not None:
+        row["ua"] = ua
+    if ip is not None:
+        row["ip"] = ip
+    if headers:
+        row["headers"] = dict(_read_header(one) for one in headers)
+    if after is not None:
+        row["seconds_after_send"] = after
+    verdict = _classify_row(Judge(), row)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(verdict)))
+    else:
+        _print_verdict(verdict)
+
+
+def answer_lines(*, scenarios: bool) -> None:
+    """Answer requests from standard input line by line; a bad line gets an error and status 1 at the end.
+
+    :param scenarios: whether each line holds a sequence of observations instead of one request.
+    """
+    judge, failed = Judge(), False
+    for line in sys.stdin:
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError(f"a line must hold an object, not {type(row).__name__}")
+            answer = _answer_scenario(judge, row) if scenarios else _answer_row(judge, row)
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+            failed = True
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        click.echo(json.dumps(answer))
+    if failed:
+        sys.exit(1)
+
+
+def _answer_row(judge: Judge, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": row.get("id"), **_describe(_classify_row(judge, row))}
+
+
+def _describe(verdict: Verdict) -> dict[str, Any]:
+    return {**dataclasses.asdict(verdict), "classification": str(verdict.classification)}
+
+
+def _classify_row(judge: Judge, row: Mapping[str, Any]) -> Verdict:
+    after = row.get("seconds_after_send")
+    observation = _observe(row, at=_EPOCH + timedelta(seconds=float(after or 0)), delivery_id=bytes(8), number=0)
+    delivery = None if after is None else _deliver(bytes(8), sent_at=_EPOCH, link_count=0)
+    return judge.classify(observation, Window(delivery=delivery, observations=(observation,)))
+
+
+def _answer_scenario(judge: Judge, scenario: Mapping[str, Any]) -> dict[str, Any]:
+    sent_at = datetime.fromisoformat(scenario["sent_at"])
+    links = {url: index for index, url in enumerate(scenario["links"])}
+    observations, deliveries = [], {}
+    if not all(isinstance(row, dict) for row in scenario["observations"]):
+        raise ValueError("every observation must be an object")
+    for number, row in enumerate(scenario["observations"]):
+        name = f"{row.get('recipient')}\0{row.get('message')}"
+        delivery_id = hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()
+        deliveries[delivery_id] = _deliver(delivery_id, sent_at=sent_at, link_count=len(links))
+        at = sent_at + timedelta(seconds=float(row["t"]))
+        index = links.setdefault(row.get("link"), len(links)) if row.get("link") is not None else None
+        observations.append(_observe(row, at=at, delivery_id=delivery_id, number=number, link_index=index))
+    by_time = sorted(observations, key=lambda one: one.hit.received_at)
+    verdicts = [
+        judge.classify(one, Window(delivery=deliveries[one.delivery_id], observations=tuple(_related(one, by_time))))
+        for one in observations
+    ]
+    return {"name": scenario.get("name"), "observations": [_describe(verdict) for verdict in verdicts]}
+
+
+def _related(observation: Observation, everything: list[Observation]) -> Iterator[Observation]:
+    """Take what a store would hand over: the delivery's hits, and those of the same address elsewhere."""
+    for one in everything:
+        if one.delivery_id == observation.delivery_id or one.hit.ip == observation.hit.ip:
+            yield one
+
+
+def _observe(
+    row: Mapping[str, Any], *, at: datetime, delivery_id: bytes, number: int, link_index: int | None = None
+) -> Observation:
+    kind: Kind = "click" if row.get("kind") == "click" else "open"
+    headers = row.get("headers")
+    if headers is not None and not isinstance(headers, dict):
+        raise ValueError(f"headers must be an object, not {headers!r}")
+    hit = Hit(
+        kind=kind,
+        method=str(row.get("method") or "GET").upper(),
+        ip=None if row.get("ip") is None else str(row["ip"]),
+        user_agent=str(row["ua"] or "") if "ua" in row else None,
+        headers=None if headers is None else {str(name).lower(): str(value) for name, value in headers.items()},
+        received_at=at,
+        link_index=link_index,
+        url=row.get("link"),
+    )
+    return Observation(id=number.to_bytes(16, "big"), hit=hit, delivery_id=delivery_id)
+
+
+def _deliver(delivery_id: bytes, *, sent_at: datetime, link_count: int) -> Delivery:
+    envelope = Envelope(message_id="<preview@localhost>", recipients=("one@localhost",), sent_at=sent_at)
+    decision = Decision(opens=Mode.INDIVIDUAL, clicks=Mode.INDIVIDUAL, route="preview", reasons=())
+    return Delivery(
+        id=delivery_id,
+        envelope=envelope,
+        decision=decision,
+        link_count=link_count,
+        state=DeliveryState.ACCEPTED,
+        accepted_at=sent_at,
+    )
+
+
+def _read_header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise click.BadParameter(f"{text!r} is no header; write 'Name: value'.", param_hint="--header")
+    return name.strip().lower(), value.strip()
+
+
+def _print_verdict(verdict: Verdict) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False)
+    table.add_column(style="bold")
+    table.add_column()
+    table.add_row("classification", str(verdict.classification))
+    table.add_row("who", "a machine" if verdict.machine else "a person")
+    table.add_row("probability of a machine", f"{verdict.probability} %")
+    table.add_row("counts for metrics", "yes" if verdict.counts_for_metrics else "no")
+    table.add_row("proxy", verdict.proxy_type or "none known")
+    table.add_row("device", verdict.device_type or "not known")
+    client = " ".join(filter(None, (verdict.client_name, f"({verdict.client_type})" if verdict.client_type else None)))
+    table.add_row("client", client or "not known")
+    table.add_row("reasons, strongest first", "\n".join(verdict.reason_codes) or "nothing unusual")
+    table.add_row("rules", verdict.ruleset)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    classify()

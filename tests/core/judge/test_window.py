@@ -1,0 +1,146 @@
+"""Tests of the rules that read what happened around a hit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from mailnod.judge.classify import Judge
+from mailnod.model import Classification, Observation, Verdict, Window
+
+HOME = "84.10.20.30"
+CLOUD = "52.1.2.3"
+
+
+@pytest.fixture
+def judge_all(judge: Judge, look_around: Callable[..., Window]) -> Callable[..., list[Verdict]]:
+    """Judge every observation of a sequence with all of it in sight."""
+
+    def judge_them(*observations: Observation, links: int = 5) -> list[Verdict]:
+        windows = [
+            look_around(*observations, links=links, delivery=int.from_bytes(one.delivery_id, "big"))
+            for one in observations
+        ]
+        return [judge.classify(one, window) for one, window in zip(observations, windows, strict=True)]
+
+    return judge_them
+
+
+@pytest.fixture
+def click(
+    observe: Callable[..., Observation], chrome: str, chrome_headers: dict[str, str]
+) -> Callable[..., Observation]:
+    """Make a click that looks a person's in every header."""
+
+    def make(after_s: float, link: int = 0, *, ip: str = HOME, delivery: int = 1) -> Observation:
+        return observe(chrome, headers=chrome_headers, ip=ip, after_s=after_s, link=link, delivery=delivery)
+
+    return make
+
+
+@pytest.fixture
+def opened(
+    observe: Callable[..., Observation], chrome: str, chrome_headers: dict[str, str]
+) -> Callable[..., Observation]:
+    """Make an open that looks a person's in every header."""
+    headers = {**chrome_headers, "accept": "image/avif,image/webp,image/*,*/*;q=0.8", "sec-fetch-dest": "image"}
+
+    def make(after_s: float, *, ip: str = HOME, delivery: int = 1) -> Observation:
+        return observe(chrome, kind="open", headers=headers, ip=ip, after_s=after_s, delivery=delivery)
+
+    return make
+
+
+def test_every_link_at_once_unread_is_a_scanner(
+    judge_all: Callable[..., list[Verdict]], click: Callable[..., Observation]
+) -> None:
+    """A burst over all links condemns its first click too, however good the headers are."""
+    verdicts = judge_all(*(click(600 + link * 0.5, link) for link in range(5)))
+    assert {verdict.classification for verdict in verdicts} == {Classification.SECURITY_SCANNER}
+    assert all("window.burst" in verdict.reason_codes for verdict in verdicts)
+
+
+def test_tabs_of_a_reader_are_no_burst(
+    judge_all: Callable[..., list[Verdict]], click: Callable[..., Observation], opened: Callable[..., Observation]
+) -> None:
+    """Who loaded the mail may open most of its links in tabs within seconds."""
+    verdicts = judge_all(opened(860), *(click(900 + link * 1.2, link) for link in range(4)), links=6)
+    assert not any(verdict.machine for verdict in verdicts)
+
+
+def test_two_links_within_a_second_of_delivery_are_a_scanner(
+    judge_all: Callable[..., list[Verdict]], click: Callable[..., Observation]
+) -> None:
+    """Nobody reads a mail and follows two links within a second, seconds after delivery."""
+    verdicts = judge_all(click(20, 0), click(20.8, 1))
+    assert all(verdict.machine for verdict in verdicts)
+
+
+def test_a_double_tap_is_a_person(judge_all: Callable[..., list[Verdict]], click: Callable[..., Observation]) -> None:
+    """The same link twice is no burst."""
+    assert not any(verdict.machine for verdict in judge_all(click(900, 1), click(900.6, 1)))
+
+
+def test_one_address_for_many_unread_mails_is_a_scanner(
+    judge_all: Callable[..., list[Verdict]], click: Callable[..., Observation]
+) -> None:
+    """An appliance acts for many recipients within seconds and loads no mail before."""
+    verdicts = judge_all(*(click(9 + number, delivery=number) for number in range(1, 7)))
+    assert all("window.across_recipients" in verdict.reason_codes for verdict in verdicts)
+
+
+def test_colleagues_behind_one_address_are_people(
+    judge_all: Callable[..., list[Verdict]], click: Callable[..., Observation], opened: Callable[..., Observation]
+) -> None:
+    """A rush behind a corporate NAT is told from an appliance by the mails that were loaded before."""
+    loads = [opened(560 + number, delivery=number) for number in range(1, 5)]
+    verdicts = judge_all(*loads, *(click(600 + number, delivery=number) for number in range(1, 5)))
+    assert not any(verdict.machine for verdict in verdicts)
+
+
+def test_a_slow_walk_through_every_link_is_a_scanner(
+    judge_all: Callable[..., list[Verdict]], click: Callable[..., Observation]
+) -> None:
+    """Every link once from a rented server, never an open: a scanner that takes its time."""
+    verdicts = judge_all(*(click(300 + link * 40, link, ip=CLOUD) for link in range(5)))
+    assert all("window.every_link_unread" in verdict.reason_codes for verdict in verdicts)
+
+
+def test_a_scanner_does_not_taint_the_person_after_it(
+    judge_all: Callable[..., list[Verdict]],
+    observe: Callable[..., Observation],
+    click: Callable[..., Observation],
+    chrome: str,
+) -> None:
+    """What a gateway did before says nothing of the person who comes from another network."""
+    scans = [observe(chrome, ip=CLOUD, headers={"accept": "*/*"}, after_s=5 + link, link=link) for link in range(5)]
+    verdicts = judge_all(*scans, click(4000))
+    assert [verdict.machine for verdict in verdicts] == [True] * 5 + [False]
+
+
+def test_a_probe_before_a_browser_leaves_the_person(
+    judge_all: Callable[..., list[Verdict]],
+    observe: Callable[..., Observation],
+    click: Callable[..., Observation],
+    chrome: str,
+) -> None:
+    """HEAD is the machine; the browser's GET that follows is the person."""
+    probe = observe(chrome, method="HEAD", ip=HOME, after_s=3000)
+    assert [verdict.machine for verdict in judge_all(probe, click(3001))] == [True, False]
+
+
+def test_a_copied_click_from_a_second_network_is_a_machine(
+    judge_all: Callable[..., list[Verdict]], click: Callable[..., Observation], opened: Callable[..., Observation]
+) -> None:
+    """A rented server that repeats a person's click seconds later shadows it; the person's own click stands."""
+    verdicts = judge_all(opened(880), click(900), click(912, ip=CLOUD))
+    assert [verdict.machine for verdict in verdicts] == [False, False, True]
+    assert "window.shadow_click" in verdicts[2].reason_codes
+
+
+def test_an_open_from_the_same_rented_server_tells_of_a_remote_desktop(
+    judge_all: Callable[..., list[Verdict]], click: Callable[..., Observation], opened: Callable[..., Observation]
+) -> None:
+    """Who loads the mail and follows one link later from the same address sits at a remote desktop."""
+    assert not judge_all(opened(2000, ip="20.70.1.1"), click(2030, ip="20.70.1.1"))[1].machine
