@@ -20,6 +20,7 @@ from mailnod.send.override import OVERRIDE_KEYWORDS, is_own_header, make_overrid
 from mailnod.send.prepare import Prepared
 from mailnod.settings import Settings
 from mailnod.tokens import Keyring
+from mailnod.tracker import Tracker
 
 __all__ = [
     "OVERRIDE_KEYWORDS",

@@ -20,7 +20,7 @@ def to_location(url: str) -> str:
     Characters outside ASCII, spaces and quotes become UTF-8 percent escapes and a host becomes its IDNA form (UTS 46),
     as the URL Standard's parser does; all else stays as the sender wrote it.
 
-    :raises ValueError: the host is no valid international name.
+    :raises ValueError: the host is no valid international name, or the text no valid Unicode.
     """
     if url.isascii():
         return quote(url, safe=_SAFE)
@@ -31,4 +31,4 @@ def to_location(url: str) -> str:
     name, colon, port = host.partition(":")
     if not host.isascii():
         name = idna.encode(name, uts46=True, transitional=False).decode("ascii")
-    return quote(match[1] + userinfo + at + name + colon + port + url[match.end() :], safe=_SAFE, errors="replace")
+    return quote(match[1] + userinfo + at + name + colon + port + url[match.end() :], safe=_SAFE)

@@ -1,0 +1,315 @@
+"""Answering hits."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailnod.collect.collector import PIXEL, Collector, Request, find_client, keep_headers
+from mailnod.collect.suppressed import Suppressed
+from mailnod.errors import StoreUnavailableError
+from mailnod.model import Mode, Observation, Reply
+from mailnod.testing import FrozenClock
+from mailnod.tokens import Keyring
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+DELIVERY = b"delivery"
+GONE = b"withdrew"
+URL = "https://shop.example/caf\u00e9?a=1&b=2#top"
+
+
+class ListJournal:
+    """A journal in memory; full where it is told so."""
+
+    def __init__(self) -> None:
+        self.observations: list[Observation] = []
+        self.full = False
+
+    def append(self, observation: Observation) -> None:
+        if self.full:
+            raise StoreUnavailableError("the disk is full")
+        self.observations.append(observation)
+
+
+class House:
+    """A collector with everything around it."""
+
+    def __init__(self, keys: str = "0:signing:x", proxies: tuple[str, ...] = ()) -> None:
+        self.keyring = Keyring.parse(keys)
+        self.clock = FrozenClock(NOW)
+        self.journal = ListJournal()
+        self.suppressed = Suppressed(lambda cursor: (frozenset([GONE]), 1))
+        self.suppressed.refresh()
+        self.collector = Collector(
+            keyring=self.keyring,
+            journal=self.journal,
+            suppressed=self.suppressed,
+            clock=self.clock,
+            new_id=lambda now: b"0123456789abcdef",
+            trusted_proxies=[ip_network(proxy) for proxy in proxies],
+        )
+
+    def token(self, delivery_id: bytes = DELIVERY, opens: Mode = Mode.INDIVIDUAL) -> str:
+        expires_at = NOW + timedelta(days=30)
+        return self.keyring.sign(delivery_id, opens=opens, clicks=Mode.INDIVIDUAL, expires_at=expires_at)
+
+    def open(self, token: str | None = None, **changes: object) -> Reply:
+        request = Request(
+            method="GET", path=f"/o/{token or self.token()}.gif", query="", headers=(), peer="203.0.113.9"
+        )
+        return self.collector.collect(replace(request, **changes))  # type: ignore[arg-type]
+
+    def click(self, token: str | None = None, url: str = URL, index: int = 3, **changes: object) -> Reply:
+        tag = self.keyring.tag_link(index, url)
+        path = f"/c/{token or self.token()}.{index}.{tag}"
+        request = Request(method="GET", path=path, query=f"u={quote(url, safe='')}", headers=(), peer="203.0.113.9")
+        return self.collector.collect(replace(request, **changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def location(reply: Reply) -> str | None:
+    return dict(reply.headers).get("Location")
+
+
+def test_open_is_recorded_and_answered_with_the_pixel(house: House) -> None:
+    """A pixel with a genuine token is one observation and one GIF."""
+    reply = house.open(headers=(("User-Agent", "Mozilla/5.0"),))
+    assert (reply.status, reply.body) == (200, PIXEL)
+    (observation,) = house.journal.observations
+    assert observation.delivery_id == DELIVERY
+    assert observation.checked
+    assert observation.hit.kind == "open"
+    assert observation.hit.ip == "203.0.113.9"
+    assert observation.hit.user_agent == "Mozilla/5.0"
+    assert observation.hit.received_at == NOW
+
+
+def test_click_is_recorded_and_redirected(house: House) -> None:
+    """A link with a genuine token and tag leads to its destination, in ASCII, and is one observation."""
+    reply = house.click()
+    assert reply.status == 302
+    assert location(reply) == "https://shop.example/caf%C3%A9?a=1&b=2#top"
+    (observation,) = house.journal.observations
+    assert (observation.hit.kind, observation.hit.link_index, observation.hit.url) == ("click", 3, URL)
+
+
+@pytest.mark.parametrize("token", ["A" * 32, "A", "A" * 5000, "..", "%00", ""])
+def test_pixel_reply_is_the_same_whatever_the_token(house: House, token: str) -> None:
+    """Nobody can tell from the pixel's reply whether a token is genuine or its person has withdrawn (S5)."""
+    genuine = house.open()
+    assert house.open(path=f"/o/{token}.gif") == genuine
+    assert house.open(house.token(GONE)) == genuine
+    assert len(house.journal.observations) == 1
+
+
+def test_forged_click_is_not_redirected(house: House) -> None:
+    """A changed token, index, tag or destination gets 404 without Location (S1)."""
+    good = house.token()
+    tag = house.keyring.tag_link(3, URL)
+    query = f"u={quote(URL, safe='')}"
+    forged = [
+        (f"/c/{good[:-1]}{'A' if good[-1] != 'A' else 'B'}.3.{tag}", query),
+        (f"/c/{good}.4.{tag}", query),
+        (f"/c/{good}.3.{tag[:-1]}{'A' if tag[-1] != 'A' else 'B'}", query),
+        (f"/c/{good}.3.{tag}", "u=https%3A%2F%2Fevil.example%2F"),
+        (f"/c/{good}.3.{tag}", ""),
+        (f"/c/{good}.3", query),
+        (f"/c/{'A' * 9000}.3.{tag}", query),
+        (f"/c/{good}.3.{tag}", "u=" + "a" * 10_000),
+        ("/c/", query),
+        (f"/c/{good}.{9**99}.{tag}", query),
+    ]
+    for path, forged_query in forged:
+        reply = house.click(path=path, query=forged_query)
+        assert reply.status == 404, path[:60]
+        assert location(reply) is None
+    assert house.journal.observations == []
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "data:text/html,x", "//evil.example/", "https://a.example/\r\nX: y"]
+)
+def test_signed_but_unsafe_destination_is_not_redirected(house: House, url: str) -> None:
+    """Even a destination that was signed is checked again: http and https only, no control characters (S2)."""
+    reply = house.click(url=url)
+    assert reply.status == 404
+    assert location(reply) is None
+
+
+def test_form_encoded_spaces_still_lead_home(house: House) -> None:
+    """A relay that writes spaces as plus signs does not break the link."""
+    url = "https://shop.example/?q=red shoes"
+    reply = house.click(url=url, query="u=https%3A%2F%2Fshop.example%2F%3Fq%3Dred+shoes")
+    assert location(reply) == "https://shop.example/?q=red%20shoes"
+
+
+def test_parameters_added_on_the_way_are_ignored(house: House) -> None:
+    """Chat programs append parameters of their own; the link works all the same."""
+    reply = house.click(query=f"x=1&u={quote(URL, safe='')}&fbclid=abc")
+    assert reply.status == 302
+
+
+@pytest.mark.parametrize(("days", "recorded"), [(0, True), (29, True), (31, False), (366, False), (-366, True)])
+def test_expired_token_redirects_and_records_nothing(house: House, days: int, recorded: bool) -> None:
+    """Expiry separates recording from redirecting (S4)."""
+    token = house.token()
+    house.clock.advance(days * 86_400)
+    assert house.click(token).status == 302
+    assert house.open(token).status == 200
+    assert len(house.journal.observations) == (2 if recorded else 0)
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "recorded"), [("verifying", 302, 1), ("retired", 302, 0), ("revoked", 404, 0)]
+)
+def test_key_states_decide_what_old_mail_may(state: str, status: int, recorded: int) -> None:
+    """Verifying keys record, retired keys redirect only, revoked keys are unknown (S3)."""
+    old = House("0:signing:x")
+    token, tag = old.token(), old.keyring.tag_link(3, URL)
+    house = House(f"0:{state}:x,1:signing:y")
+    reply = house.click(path=f"/c/{token}.3.{tag}")
+    assert reply.status == status
+    assert len(house.journal.observations) == recorded
+
+
+def test_withdrawn_person_is_answered_and_not_recorded(house: House) -> None:
+    """After a withdrawal pixel and redirect still work and nothing is written (P6)."""
+    assert house.click(house.token(GONE)).status == 302
+    assert house.open(house.token(GONE)).status == 200
+    assert house.journal.observations == []
+
+
+def test_axis_that_was_not_tracked_is_not_recorded(house: House) -> None:
+    """A token signed without opens records no open, even if someone asks for its pixel."""
+    house.open(house.token(opens=Mode.NONE))
+    assert house.journal.observations == []
+
+
+def test_full_disk_costs_the_hit_and_not_the_reply(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """Where the journal cannot be written the redirect still works, and the loss is counted and logged once."""
+    house.journal.full = True
+    assert house.click().status == 302
+    assert house.open().status == 200
+    assert house.collector.lost == 2
+    assert len(caplog.records) == 1
+
+
+def test_unread_withdrawals_mark_the_hit_unchecked() -> None:
+    """While withdrawals cannot be read the hit is kept and marked, so that it is checked before it is stored."""
+
+    def fail(cursor: int) -> tuple[frozenset[bytes], int]:
+        raise StoreUnavailableError("gone")
+
+    house = House()
+    house.collector._suppressed = Suppressed(fail)
+    house.open()
+    assert not house.journal.observations[0].checked
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "BREW"])
+def test_other_methods_are_refused(house: House, method: str) -> None:
+    """Only GET and HEAD are answered."""
+    assert house.open(method=method).status == 405
+    assert house.click(method=method).status == 405
+    assert house.journal.observations == []
+
+
+def test_head_is_answered_like_get_without_its_body(house: House) -> None:
+    """HEAD gets GET's headers and no body, and is recorded as what it is (RFC 9110, section 9.3.2)."""
+    get, head = house.open(), house.open(method="HEAD")
+    assert (head.status, head.headers, head.body) == (get.status, get.headers, b"")
+    assert [o.hit.method for o in house.journal.observations] == ["GET", "HEAD"]
+
+
+def test_replies_forbid_caching_and_carry_no_cookie(house: House) -> None:
+    """Every reply has the protective headers and none sets a cookie (S7)."""
+    for reply in (house.open(), house.click(), house.click(path="/c/x"), house.open(method="POST")):
+        headers = {name.lower(): value for name, value in reply.headers}
+        assert headers["cache-control"].startswith("no-store")
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["content-security-policy"] == "default-src 'none'"
+        assert int(headers["content-length"]) == len(reply.body)
+        assert "set-cookie" not in headers
+
+
+def test_headers_are_kept_by_an_allow_list() -> None:
+    """Cookies, credentials, addresses and the path of the Referer are not kept."""
+    kept = keep_headers(
+        [
+            ("Cookie", "session=canary"),
+            ("Authorization", "Bearer canary"),
+            ("X-Forwarded-For", "203.0.113.9"),
+            ("From", "reader@example.com"),
+            ("X-Purpose", "preview"),
+            ("Sec-Fetch-Mode", "navigate"),
+            ("ACCEPT-Language", "de"),
+            ("Via", "1.1 proxy"),
+            ("Referer", "https://mail.example/inbox?user=canary"),
+            ("User-Agent", "x" * 5000),
+        ]
+    )
+    assert kept.keys() == {"x-purpose", "sec-fetch-mode", "accept-language", "via", "referer", "user-agent"}
+    assert kept["referer"] == "https://mail.example"
+    assert len(kept["user-agent"]) == 512
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "expected"),
+    [
+        ("203.0.113.9", None, "203.0.113.9"),
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "6.6.6.6, 198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
+        ("10.0.0.1", "6.6.6.6, nonsense", "10.0.0.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "2001:db8::7", "2001:db8::7"),
+        ("::ffff:10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "198.51.100.1," * 100_000, "10.0.0.1"),
+        (None, "198.51.100.1", None),
+        ("unix:", "198.51.100.1", None),
+    ],
+)
+def test_client_is_the_rightmost_untrusted_address(
+    peer: str | None, forwarded: str | None, expected: str | None
+) -> None:
+    """X-Forwarded-For is believed only from trusted proxies, and only up to the first that is not (S8)."""
+    headers = () if forwarded is None else (("X-Forwarded-For", forwarded),)
+    request = Request(method="GET", path="/o/x.gif", query="", headers=headers, peer=peer)
+    assert find_client(request, [ip_network("10.0.0.0/8")]) == expected
+
+
+@given(st.text(max_size=60), st.text(max_size=60), st.lists(st.tuples(st.text(), st.text()), max_size=5))
+def test_nothing_that_is_sent_makes_the_collector_raise(path: str, query: str, headers: list[tuple[str, str]]) -> None:
+    """Whatever comes in, a reply goes out, and nothing is recorded without a genuine token."""
+    house = House(proxies=("203.0.113.0/24",))
+    for prefix in ("/o/", "/c/"):
+        reply = house.collector.collect(
+            Request(method="GET", path=prefix + path, query=query, headers=headers, peer="203.0.113.9")
+        )
+        assert reply.status in (200, 404)
+    assert house.journal.observations == []
+
+
+def test_canaries_are_not_logged(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """No token, address or header of a hit stands in a log (S17)."""
+    with caplog.at_level(logging.DEBUG):
+        house.open(headers=(("Cookie", "canary"), ("From", "canary@example.com")))
+        house.journal.full = True
+        house.click()
+    assert "canary" not in caplog.text
+    assert house.token() not in caplog.text
+    assert "203.0.113.9" not in caplog.text

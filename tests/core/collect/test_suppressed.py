@@ -1,0 +1,73 @@
+"""The memory of who has withdrawn."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from mailnod.collect.suppressed import Suppressed
+from mailnod.errors import StoreUnavailableError
+
+LIMIT_S = 30
+
+
+def test_first_question_starts_reading() -> None:
+    """Nothing is read before the first question, and the answer is unknown until something is."""
+    loaded = threading.Event()
+
+    def load(cursor: int) -> tuple[frozenset[bytes], int]:
+        loaded.set()
+        return frozenset([b"gone"]), 1
+
+    suppressed = Suppressed(load)
+    assert not loaded.is_set()
+    assert suppressed.check(b"here") in (None, False)
+    assert loaded.wait(LIMIT_S)
+    suppressed.close()
+
+
+def test_only_what_is_new_is_asked_for() -> None:
+    """Each reading goes on from the cursor of the last one, and what was known stays known."""
+    cursors: list[int] = []
+
+    def load(cursor: int) -> tuple[frozenset[bytes], int]:
+        cursors.append(cursor)
+        return frozenset([b"gone%d" % cursor]), cursor + 5
+
+    suppressed = Suppressed(load)
+    suppressed.refresh()
+    suppressed.refresh()
+    assert cursors == [0, 5]
+    assert suppressed.check(b"gone0") is True
+    assert suppressed.check(b"gone5") is True
+    assert suppressed.check(b"here") is False
+    suppressed.close()
+
+
+def test_store_that_fails_leaves_the_answer_open() -> None:
+    """While the store cannot be read nobody is called free, and who is known to have withdrawn stays so."""
+    failed = threading.Event()
+
+    def load(cursor: int) -> tuple[frozenset[bytes], int]:
+        failed.set()
+        raise StoreUnavailableError("gone")
+
+    suppressed = Suppressed(load)
+    assert suppressed.check(b"here") is None
+    assert failed.wait(LIMIT_S)
+    assert suppressed.check(b"here") is None
+    suppressed.close()
+
+
+def test_child_process_reads_for_itself() -> None:
+    """After a fork the child has no reader of its own until it asks, and then one of its own."""
+    suppressed = Suppressed(lambda cursor: (frozenset([b"gone"]), 1))
+    suppressed.refresh()
+    suppressed.check(b"here")
+    pid = os.fork()
+    if pid == 0:
+        suppressed.check(b"here")
+        names = [thread.name for thread in threading.enumerate()]
+        os._exit(0 if "mailnod-suppressed" in names and suppressed.check(b"gone") is True else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    suppressed.close()
