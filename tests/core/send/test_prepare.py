@@ -1,0 +1,237 @@
+"""Preparing a message for sending."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailnod.errors import StoreUnavailableError
+from mailnod.hookspecs import hookimpl
+from mailnod.model import Consent, ConsentState, Delivery, Envelope, Link, Mode, Override
+from mailnod.plugins import Plugins
+from mailnod.send.prepare import Prepared, Preparer
+from mailnod.settings import Settings
+from mailnod.store.sqlite import SQLiteStore
+from mailnod.tokens import Keyring
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+HTML = '<html><body><p>Hi</p><a href="https://shop.example/?a=1&amp;b=2">Offer</a></body></html>'
+BASE = "https://track.example/t"
+
+
+class Everyone:
+    """A consent source that says the same of everybody."""
+
+    def __init__(self, state: ConsentState = ConsentState.GRANTED) -> None:
+        self.state = state
+
+    @hookimpl
+    def get_consent(self) -> Consent:
+        return Consent(opens=self.state, clicks=self.state, source="test")
+
+
+class House:
+    """A preparer with a real store."""
+
+    def __init__(self, folder: Path, *plugins: object, **settings: Any) -> None:
+        config = {"base_url": BASE, "routes": {"news": {"track_opens": True, "track_clicks": True}}, **settings}
+        config = {f"MAILNOD_{key.upper()}": value for key, value in config.items() if value is not None}
+        self.keyring = Keyring.parse("0:signing:x")
+        self.store = SQLiteStore(folder / "mailnod.db")
+        self.preparer = Preparer(
+            settings=Settings.from_mapping(config),
+            keyring=self.keyring,
+            plugins=Plugins(plugins or [Everyone()], load_entry_points=False),
+            store=self.store,
+        )
+
+    def prepare(self, *parts: str, recipients: tuple[str, ...] = ("r@example.com",), **keywords: Any) -> Prepared:
+        envelope = Envelope(message_id="<1@example.com>", recipients=recipients, sent_at=NOW)
+        layers = [("keyword", Override(**{"route": "news", **keywords}))]
+        return self.preparer.prepare(envelope, parts or [HTML], layers=layers)
+
+    def deliveries(self) -> list[Delivery]:
+        return self.store.get_deliveries()
+
+
+def test_consented_mail_is_rewritten_and_written_down(tmp_path: Path) -> None:
+    """The copy carries pixel and link, and its delivery is in the store before it leaves."""
+    house = House(tmp_path)
+    prepared = house.prepare(campaign="spring", tags=("a",), metadata={"k": "v"})
+    assert prepared.changed
+    assert f"{BASE}/o/" in prepared.parts[0]
+    assert f"{BASE}/c/" in prepared.parts[0]
+    (delivery,) = house.deliveries()
+    assert delivery == prepared.delivery
+    assert delivery.link_count == 1
+    assert (delivery.envelope.campaign, delivery.envelope.tags) == ("spring", ("a",))
+    assert prepared.plans[0].restore(prepared.parts[0]) == HTML
+
+
+def test_token_of_the_copy_names_its_delivery(tmp_path: Path) -> None:
+    """What the pixel says is what the store knows."""
+    house = House(tmp_path)
+    prepared = house.prepare()
+    token = prepared.parts[0].partition("/o/")[2][:32]
+    claims = house.keyring.verify(token, now=NOW)
+    assert prepared.delivery is not None
+    assert claims.delivery_id == prepared.delivery.id
+    assert (claims.opens, claims.clicks) == (Mode.INDIVIDUAL, Mode.INDIVIDUAL)
+    assert 30 <= (claims.expires_at - NOW).days <= 31
+
+
+def test_each_send_of_one_message_is_its_own_delivery(tmp_path: Path) -> None:
+    """A message that is sent twice keeps its Message-ID and gets two delivery ids."""
+    house = House(tmp_path)
+    first, second = house.prepare(), house.prepare()
+    assert first.delivery is not None
+    assert second.delivery is not None
+    assert first.delivery.id != second.delivery.id
+    assert len(house.deliveries()) == 2
+
+
+@pytest.mark.parametrize("state", [ConsentState.DENIED, ConsentState.UNKNOWN])
+def test_mail_without_consent_is_the_same_text(tmp_path: Path, state: ConsentState) -> None:
+    """Without a clear grant the parts are the very ones that came, and nothing is stored."""
+    house = House(tmp_path, Everyone(state))
+    prepared = house.prepare()
+    assert prepared.parts[0] is HTML
+    assert prepared.delivery is None
+    assert not prepared.changed
+    assert house.deliveries() == []
+
+
+def test_untracked_route_touches_neither_store_nor_consent(tmp_path: Path) -> None:
+    """Mail that nobody wants tracked asks nobody and opens no file."""
+
+    class Never:
+        @hookimpl
+        def get_consent(self) -> Consent:
+            raise AssertionError
+
+    house = House(tmp_path, Never())
+    prepared = house.prepare(track_opens=False, track_clicks=False)
+    assert prepared.parts[0] is HTML
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("keywords", "settings", "reason"),
+    [
+        ({"route": "nwes"}, {}, "route 'nwes' is unknown"),
+        ({"route": "default", "track_opens": True}, {"base_url": None, "routes": {}}, "MAILNOD_BASE_URL is not set"),
+    ],
+)
+def test_wrong_wish_is_no_tracking(tmp_path: Path, keywords: Any, settings: Any, reason: str) -> None:
+    """A wish that cannot be met leaves the mail untracked and says why."""
+    prepared = House(tmp_path, **settings).prepare(**keywords)
+    assert prepared.parts == (HTML,)
+    assert reason in prepared.decision.reasons
+
+
+@pytest.mark.parametrize("parts", [("",), ("", "")])
+def test_empty_parts_stay_empty(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    """There is nothing to track in a message without HTML."""
+    assert House(tmp_path).prepare(*parts).parts == parts
+
+
+def test_axis_without_a_place_is_off(tmp_path: Path) -> None:
+    """Where the HTML has no link, the delivery does not count as one that carried links."""
+    prepared = House(tmp_path).prepare("<html><body>Hi</body></html>")
+    assert prepared.delivery is not None
+    assert (prepared.decision.opens, prepared.decision.clicks) == (Mode.INDIVIDUAL, Mode.NONE)
+    assert prepared.delivery.decision == prepared.decision
+
+
+def test_html_without_any_place_is_left_alone(tmp_path: Path) -> None:
+    """Where there is neither a link nor a place for a pixel, nothing is stored."""
+    html = '<html><head></head><frameset cols="*"><frame src="https://f.example/"></frameset></html>'
+    house = House(tmp_path)
+    assert house.prepare(html).parts[0] is html
+    assert house.deliveries() == []
+
+
+def test_several_html_parts_share_one_delivery(tmp_path: Path) -> None:
+    """Alternatives of one message carry the same token and count as one."""
+    prepared = House(tmp_path).prepare(HTML, HTML.replace("Hi", "Ho"))
+    tokens = {part.partition("/o/")[2][:32] for part in prepared.parts}
+    assert len(tokens) == 1
+
+
+def test_one_recipient_without_consent_keeps_a_shared_body_untracked(tmp_path: Path) -> None:
+    """A body that several people share is tracked only if every one of them has consented (P8)."""
+
+    class OnlyFirst:
+        @hookimpl
+        def get_consent(self, recipient: str) -> Consent | None:
+            granted = ConsentState.GRANTED
+            return Consent(opens=granted, clicks=granted) if recipient == "a@example.com" else None
+
+    house = House(tmp_path, OnlyFirst())
+    assert house.prepare(recipients=("a@example.com",)).changed
+    assert not house.prepare(recipients=("a@example.com", "b@example.com")).changed
+
+
+def test_shared_body_belongs_to_no_single_person(tmp_path: Path) -> None:
+    """Events of a shared body are never laid at one person's door."""
+    prepared = House(tmp_path).prepare(recipients=("a@example.com", "b@example.com"))
+    assert prepared.delivery is not None
+    assert prepared.delivery.recipient is None
+
+
+def test_plugins_have_their_say(tmp_path: Path) -> None:
+    """A plugin may choose the route, refuse a link, change a destination, and hears of the result."""
+
+    class Plugin:
+        heard: list[str]
+
+        def __init__(self) -> None:
+            self.heard = []
+
+        @hookimpl
+        def get_route(self, envelope: Envelope) -> str:
+            return "news"
+
+        @hookimpl
+        def allow_link(self, link: Link) -> bool:
+            return "refuse" not in link.url
+
+        @hookimpl
+        def change_url(self, url: str) -> str:
+            return f"{url}&utm_source=mail"
+
+        @hookimpl
+        def message_prepared(self, envelope: Envelope, plan: Any, decision: Any) -> None:
+            self.heard.append(envelope.message_id)
+
+    plugin = Plugin()
+    house = House(tmp_path, Everyone(), plugin)
+    html = HTML + '<a href="https://refuse.example/">x</a>'
+    prepared = house.prepare(html, route=None)
+    assert "utm_source%3Dmail" in prepared.parts[0]
+    assert 'href="https://refuse.example/"' in prepared.parts[0]
+    assert plugin.heard == ["<1@example.com>"]
+    assert prepared.plans[0].restore(prepared.parts[0]) == html
+
+
+def test_plugin_that_raises_leaves_the_link_alone(tmp_path: Path) -> None:
+    """A raising decision hook counts as the safe answer."""
+
+    class Raises:
+        @hookimpl
+        def allow_link(self, link: Link) -> bool:
+            raise RuntimeError
+
+    prepared = House(tmp_path, Everyone(), Raises()).prepare()
+    assert prepared.decision.clicks is Mode.NONE
+    assert 'href="https://shop.example/?a=1&amp;b=2"' in prepared.parts[0]
+
+
+def test_store_that_cannot_be_opened_is_an_error_to_the_caller(tmp_path: Path) -> None:
+    """What cannot be written down is not sent tracked; the tracker above turns this into untracked mail."""
+    (tmp_path / "mailnod.db").mkdir()
+    with pytest.raises(StoreUnavailableError):
+        House(tmp_path).prepare()
