@@ -1,0 +1,232 @@
+"""One SQLite file: how it is opened, how transactions begin and end, and what its errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+from mailnod.errors import StoreBugError, StoreError, StoreUnavailableError
+from mailnod.store.processes import PerProcess
+from mailnod.store.schema import check_schema, migrate
+
+__all__ = ["Database", "explain_error", "get_primary_code", "set_wal_mode"]
+
+#: Result codes that blame the environment (https://www.sqlite.org/rescode.html).
+_ENVIRONMENT = {
+    sqlite3.SQLITE_PERM: "the database may not be used by this user",
+    sqlite3.SQLITE_BUSY: "the database is locked by another process",
+    sqlite3.SQLITE_LOCKED: "the database is locked by this process",
+    sqlite3.SQLITE_NOMEM: "there is no memory left",
+    sqlite3.SQLITE_READONLY: "the database is read-only",
+    sqlite3.SQLITE_IOERR: "the disk answers with errors",
+    sqlite3.SQLITE_CORRUPT: "the database is damaged; restore it from a backup",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_CANTOPEN: "the database cannot be opened",
+    sqlite3.SQLITE_PROTOCOL: "the database is locked by another process",
+    sqlite3.SQLITE_NOLFS: "the file system cannot hold a file of this size",
+    sqlite3.SQLITE_AUTH: "the database may not be used by this user",
+    sqlite3.SQLITE_NOTADB: "the file is not an SQLite database",
+}
+
+#: After these a connection is not trusted again.
+_FATAL = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+
+
+def get_primary_code(error: sqlite3.Error) -> int | None:
+    """Return the primary result code of an error; None where SQLite gave none."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def explain_error(error: sqlite3.Error | OSError, *, path: Path) -> StoreError:
+    """Return the error of ours that says whose fault another is."""
+    if isinstance(error, OSError):
+        return StoreUnavailableError(f"{str(path)!r} cannot be used: {error.strerror or error}")
+    reason = _ENVIRONMENT.get(get_primary_code(error) or 0)
+    if reason is not None:
+        return StoreUnavailableError(f"{reason}: {str(path)!r} ({error})")
+    return StoreBugError(f"SQLite refused a statement on {str(path)!r}: {error}")
+
+
+def set_wal_mode(connection: sqlite3.Connection, *, timeout_s: float) -> None:
+    """Switch a database to write-ahead logging, which SQLite does without waiting for other processes."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if get_primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+class _Connection:
+    """A connection of one thread, and the file that it was opened on."""
+
+    def __init__(self, raw: sqlite3.Connection, file: tuple[int, int]) -> None:
+        self.raw = raw
+        self.file = file
+        self.lock = threading.Lock()
+        self.closed = False
+        self._pid = os.getpid()
+
+    def close(self) -> None:
+        self.closed = True
+        self.raw.close()
+
+    def __del__(self) -> None:
+        # A thread has ended. In a forked child the connection is its parent's, and is left alone.
+        if not self.closed and os.getpid() == self._pid:
+            self.close()
+
+
+class _Connections:
+    """The connections of one process."""
+
+    def __init__(self) -> None:
+        self.local = threading.local()
+        self.lock = threading.Lock()
+        self.all: weakref.WeakSet[_Connection] = weakref.WeakSet()
+
+
+class Database:
+    """A file with a connection for each thread of each process, opened on first use.
+
+    :param path: the file; with its folder it is made on first use, readable by its owner alone.
+    :param read_only: never write, migrate or make anything; other processes may write at the same time.
+    :param busy_timeout_s: how long a statement waits for another process's lock.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False, busy_timeout_s: float = 5.0) -> None:
+        self.path = path.absolute()
+        self._read_only = read_only
+        self._busy_timeout_s = busy_timeout_s
+        self._connections = PerProcess(_Connections)
+        self._was_open = False
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection that sees one state of the database throughout."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection that holds the write lock; what was written is on disk afterwards, or nothing is."""
+        if self._read_only:
+            raise StoreUnavailableError(f"the database {str(self.path)!r} was opened read-only")
+        # Never upgraded from a read: that fails at once, whatever the timeout.
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close this process's connections, waiting for the transactions that run on them."""
+        connections = self._connections.get()
+        with connections.lock:
+            opened = list(connections.all)
+            connections.all.clear()
+        for connection in opened:
+            with connection.lock:
+                connection.close()
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        connection: _Connection | None = None
+        try:
+            connection = self._get()
+            with connection.lock:
+                raw = connection.raw
+                raw.execute(begin)
+                try:
+                    yield raw
+                    raw.execute("COMMIT")
+                except BaseException:
+                    with contextlib.suppress(sqlite3.Error):
+                        if raw.in_transaction:
+                            raw.execute("ROLLBACK")
+                    raise
+        except sqlite3.Error as error:
+            if connection is not None and get_primary_code(error) in _FATAL:
+                connection.close()
+            raise explain_error(error, path=self.path) from error
+        except OSError as error:
+            raise explain_error(error, path=self.path) from error
+
+    def _get(self) -> _Connection:
+        connections = self._connections.get()
+        connection: _Connection | None = getattr(connections.local, "connection", None)
+        if connection is not None and not connection.closed:
+            if self._identify() == connection.file:
+                return connection
+            # Writes to an unlinked file would succeed and be lost.
+            connection.close()
+        connection = self._open()
+        connections.local.connection = connection
+        with connections.lock:
+            connections.all.add(connection)
+        return connection
+
+    def _identify(self) -> tuple[int, int] | None:
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _open(self) -> _Connection:
+        if self._identify() is None:
+            self._make_file()
+        mode = "ro" if self._read_only else "rw"
+        raw = sqlite3.connect(
+            f"{self.path.as_uri()}?mode={mode}",
+            uri=True,
+            timeout=self._busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            self._prepare(raw)
+            file = self._identify()
+            if file is None:
+                raise StoreUnavailableError(f"the database {str(self.path)!r} vanished while it was opened")
+        except BaseException:
+            raw.close()
+            raise
+        self._was_open = True
+        return _Connection(raw, file)
+
+    def _make_file(self) -> None:
+        # A store that begins anew in a running process would have forgotten every denial.
+        if self._was_open:
+            raise StoreUnavailableError(
+                f"the database {str(self.path)!r} was removed while in use; "
+                "put it back from a backup, or restart to begin a new one"
+            )
+        if self._read_only:
+            raise StoreUnavailableError(
+                f"there is no database at {str(self.path)!r}; it is made when the app first sends, or name another"
+            )
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+    def _prepare(self, raw: sqlite3.Connection) -> None:
+        raw.execute("PRAGMA trusted_schema = OFF")
+        raw.execute("PRAGMA temp_store = MEMORY")
+        if self._read_only:
+            check_schema(raw, exact=True)
+            return
+        # Before the file is changed in any way, it must be ours.
+        check_schema(raw)
+        set_wal_mode(raw, timeout_s=self._busy_timeout_s)
+        raw.execute("PRAGMA synchronous = FULL")
+        raw.execute("PRAGMA foreign_keys = ON")
+        raw.execute("PRAGMA secure_delete = ON")
+        migrate(raw)

@@ -1,0 +1,86 @@
+"""Deliveries and their recipients."""
+
+# ruff: noqa: S608
+# Statements are put together from constants alone; every value is bound.
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from mailnod.model import Delivery, DeliveryState
+from mailnod.store import consents, rollups
+from mailnod.store.addresses import get_domain
+from mailnod.store.rows import DELIVERY_COLUMNS, list_columns, read_delivery, to_micros, to_text, write_delivery
+
+__all__ = ["DELIVERY_FIELDS", "add_delivery", "get_deliveries", "get_delivery", "set_state"]
+
+_INSERT = f"""
+    INSERT INTO deliveries ({list_columns(DELIVERY_COLUMNS)}) VALUES (?{", ?" * (len(DELIVERY_COLUMNS) - 1)})
+    ON CONFLICT (id) DO NOTHING
+"""
+_INSERT_RECIPIENT = """
+    INSERT INTO recipients (hash, domain, address) VALUES (?, ?, ?)
+    ON CONFLICT (hash) DO UPDATE SET address = coalesce(address, excluded.address)
+    RETURNING id
+"""
+#: What :func:`~mailnod.store.rows.read_delivery` reads, of a row of deliveries named ``d``. An erased address is "".
+DELIVERY_FIELDS = f"""
+    {list_columns(DELIVERY_COLUMNS, of="d")},
+    (SELECT json_group_array(address) FROM (
+        SELECT coalesce(r.address, '') AS address
+        FROM delivery_recipients AS dr LEFT JOIN recipients AS r ON r.id = dr.recipient_id
+        WHERE dr.delivery_id = d.id ORDER BY dr.position))
+"""
+
+
+def add_delivery(connection: sqlite3.Connection, delivery: Delivery) -> None:
+    """Write a delivery and its recipients; one that is there already stays as it is.
+
+    Where a recipient withdrew after the message was made, its delivery is suppressed at once: consent was read before
+    this transaction began.
+    """
+    if connection.execute(_INSERT, write_delivery(delivery)).rowcount == 0:
+        return
+    sent_at = to_micros(delivery.envelope.sent_at)
+    for position, address in enumerate(delivery.envelope.recipients):
+        recipient = consents.find_recipient(connection, address)
+        row = (recipient, to_text(get_domain(address)), to_text(address))
+        (recipient_id,) = connection.execute(_INSERT_RECIPIENT, row).fetchall()[0]
+        connection.execute("INSERT INTO delivery_recipients VALUES (?, ?, ?)", (delivery.id, position, recipient_id))
+        if consents.has_withdrawn_since(connection, recipient, sent_at):
+            consents.suppress_delivery(connection, delivery.id)
+    if delivery.accepted_at is not None:
+        rollups.count_delivery(connection, delivery, accepted_at=delivery.accepted_at)
+
+
+def set_state(connection: sqlite3.Connection, delivery_id: bytes, state: DeliveryState, *, at: datetime) -> None:
+    """Note what became of a delivery; one that was accepted stays accepted, and counts once."""
+    delivery = get_delivery(connection, delivery_id)
+    if delivery is None or delivery.accepted_at is not None:
+        return
+    accepted_at = at if state is DeliveryState.ACCEPTED else None
+    connection.execute(
+        "UPDATE deliveries SET state = ?, accepted_at = ? WHERE id = ?",
+        (state.value, None if accepted_at is None else to_micros(accepted_at), delivery_id),
+    )
+    if accepted_at is not None:
+        rollups.count_delivery(connection, delivery, accepted_at=accepted_at)
+
+
+def get_delivery(connection: sqlite3.Connection, delivery_id: bytes) -> Delivery | None:
+    """Return one delivery; None where it is not known."""
+    found = _select(connection, "WHERE d.id = ?", [delivery_id])
+    return found[0] if found else None
+
+
+def get_deliveries(connection: sqlite3.Connection, *, message_id: str | None, limit: int) -> list[Delivery]:
+    """Return deliveries, those added last first."""
+    where, parameters = ("", []) if message_id is None else ("WHERE d.message_id = ?", [to_text(message_id)])
+    return _select(connection, f"{where} ORDER BY d.seq DESC LIMIT ?", [*parameters, limit])
+
+
+def _select(connection: sqlite3.Connection, clauses: str, parameters: Sequence[object]) -> list[Delivery]:
+    rows = connection.execute(f"SELECT {DELIVERY_FIELDS} FROM deliveries AS d {clauses}", parameters)
+    return [read_delivery(row) for row in rows]

@@ -1,0 +1,181 @@
+"""How hits get from the journals into the store: each once, whatever dies on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mailnod.model import Observation
+from mailnod.store.base import Store
+from mailnod.store.database import get_primary_code
+from mailnod.store.journal import LOCK_SUFFIX, SUFFIX, begin_write, connect
+from mailnod.store.rows import OBSERVATION_COLUMNS, list_columns, read_observation
+
+__all__ = ["CORRUPT_SUFFIX", "drain"]
+
+#: What a damaged journal is renamed to.
+CORRUPT_SUFFIX = ".corrupt"
+
+#: Takes observations into the store.
+Take = Callable[[Sequence[Observation]], None]
+
+_log = logging.getLogger(__name__)
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_SELECT = f"SELECT seq, {list_columns(OBSERVATION_COLUMNS)} FROM hits"  # noqa: S608
+# A number that is free again is given to the next hit, so the number alone would not do.
+_DELETE = "DELETE FROM hits WHERE seq = ? AND id = ?"
+
+
+def drain(
+    folder: Path,
+    store: Store,
+    *,
+    settle_s: float,
+    batch: int = 500,
+    on_recorded: Callable[[Observation], None] | None = None,
+) -> int:
+    """Move what every process, living or dead, has written down into the store.
+
+    Rows leave a journal only after the store has committed them; the store takes each observation once, so being
+    killed in between does no harm. A dead process's journal is removed once it is empty. A damaged one is renamed to
+    ``*.corrupt``, what is still readable in it is moved, and the others go on.
+
+    :param folder: where the journals lie; it need not exist.
+    :param settle_s: passed on to :meth:`~mailnod.store.base.Store.add_observations`.
+    :param batch: how many rows are moved in one transaction.
+    :param on_recorded: called with each observation that was new to the store, after its commit.
+    :returns: how many observations were new to the store.
+    :raises StoreUnavailableError: where the store cannot take them; they stay in their journals.
+    """
+    moved = 0
+
+    def take(observations: Sequence[Observation]) -> None:
+        nonlocal moved
+        new = store.add_observations(observations, settle_s=settle_s)
+        moved += len(new)
+        if on_recorded is not None:
+            for observation in new:
+                on_recorded(observation)
+
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            _drain_file(path, take, batch=batch)
+        except sqlite3.Error as error:
+            if get_primary_code(error) in _DAMAGED:
+                _set_aside(path, take, batch=batch)
+            else:
+                _log.warning("journal %s cannot be drained now: %s", path.name, error)
+        except OSError as error:
+            _log.warning("journal %s cannot be drained now: %s", path.name, error.strerror)
+    for path in folder.glob(f"*{LOCK_SUFFIX}"):
+        _remove_leftovers(path)
+    return moved
+
+
+def _drain_file(path: Path, take: Take, *, batch: int) -> None:
+    lock = path.with_suffix(LOCK_SUFFIX)
+    with _own_if_dead(lock) as dead:
+        with contextlib.closing(connect(path)) as connection:
+            emptied = _move_rows(connection, take, batch=batch)
+        if dead and emptied:
+            path.unlink(missing_ok=True)
+        elif dead:
+            _log.error("journal %s holds rows that cannot be read; it is set aside", path.name)
+            _rename(path)
+
+
+def _move_rows(connection: sqlite3.Connection, take: Take, *, batch: int) -> bool:
+    """Move all rows that were there at the start.
+
+    :returns: whether none was left behind because no observation can be made of it.
+    """
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'hits'").fetchone():
+        # Its owner has made the file, and not yet the table.
+        return True
+    (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM hits").fetchone()
+    after, emptied = 0, True
+    while after < last:
+        rows = connection.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq LIMIT ?", (after, batch)).fetchall()
+        if not rows:
+            break
+        after = rows[-1][0]
+        read = [(row[0], observation) for row in rows if (observation := _try_read(row[1:])) is not None]
+        emptied = emptied and len(read) == len(rows)
+        take([observation for _, observation in read])
+        with begin_write(connection):
+            connection.executemany(_DELETE, [(seq, observation.id) for seq, observation in read])
+    return emptied
+
+
+def _set_aside(path: Path, take: Take, *, batch: int) -> None:
+    """Rename a damaged journal and move what can be read of it.
+
+    It is renamed first: a living owner then begins another file, and nothing is written after it was read.
+    """
+    _log.error("journal %s is damaged; it is set aside, and what can be read of it is kept", path.name)
+    found = list(_salvage(_rename(path)))
+    for start in range(0, len(found), batch):
+        take(found[start : start + batch])
+
+
+def _rename(path: Path) -> Path:
+    aside = path.with_suffix(CORRUPT_SUFFIX)
+    # The log goes along under the name that SQLite will look for.
+    for end in ("-wal", "-shm", ""):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + end).rename(aside.with_name(aside.name + end))
+    return aside
+
+
+def _salvage(path: Path) -> Iterator[Observation]:
+    """Yield what can be read from both ends of a damaged journal, some of it twice."""
+    for order in ("ASC", "DESC"):
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(connect(path)) as connection:
+            for row in connection.execute(f"{_SELECT} ORDER BY seq {order}"):
+                observation = _try_read(row[1:])
+                if observation is not None:
+                    yield observation
+
+
+def _try_read(row: tuple[Any, ...]) -> Observation | None:
+    try:
+        observation = read_observation(row)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return observation if len(observation.id) == 16 and len(observation.delivery_id) == 8 else None
+
+
+@contextlib.contextmanager
+def _own_if_dead(lock: Path) -> Iterator[bool]:
+    """Say whether the owner of a journal is gone; if so, hold its lock meanwhile."""
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield True
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+def _remove_leftovers(lock: Path) -> None:
+    """Remove what a dead owner's journal left beside it, its lock last."""
+    journal = lock.with_suffix(SUFFIX)
+    with contextlib.suppress(OSError), _own_if_dead(lock) as dead:
+        if dead and not journal.exists():
+            for end in ("-wal", "-shm"):
+                journal.with_name(journal.name + end).unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)

@@ -1,0 +1,252 @@
+"""Where a collector writes hits down before it answers: a file for each process, synced at every commit.
+
+No process waits for another one's disk or locks here. Hits that arrive while a commit is under way share the next
+one (group commit), so the disk is synced once for all of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any
+
+from mailnod.errors import StoreBugError, StoreError, StoreUnavailableError
+from mailnod.model import Observation
+from mailnod.store.database import explain_error, get_primary_code, set_wal_mode
+from mailnod.store.processes import PerProcess
+from mailnod.store.rows import OBSERVATION_COLUMNS, list_columns, write_observation
+
+__all__ = ["LOCK_SUFFIX", "SUFFIX", "Journal", "begin_write", "connect"]
+
+#: What journals are called, and the files whose lock says that their owner lives.
+SUFFIX = ".journal"
+LOCK_SUFFIX = ".lock"
+
+#: How long a commit waits for the drain to delete what it has moved.
+_BUSY_TIMEOUT_S = 5.0
+
+_CREATE = f"CREATE TABLE IF NOT EXISTS hits (seq INTEGER PRIMARY KEY, {list_columns(OBSERVATION_COLUMNS)})"
+_INSERT = f"INSERT INTO hits ({list_columns(OBSERVATION_COLUMNS)}) VALUES (?{', ?' * (len(OBSERVATION_COLUMNS) - 1)})"  # noqa: S608
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a journal that exists."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=_BUSY_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextlib.contextmanager
+def begin_write(connection: sqlite3.Connection) -> Iterator[None]:
+    """Hold a journal's write lock; what is written meanwhile is on the disk afterwards, or nothing is."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        raise
+
+
+class Journal:
+    """An append-only log of observations; safe to use from any thread and after a fork.
+
+    :param folder: where the journals of all processes lie; made on first use, readable by its owner alone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+        self._writer = PerProcess(lambda: _Writer(self._folder))
+
+    def append(self, observation: Observation) -> None:
+        """Write an observation down; it is on the disk when this returns.
+
+        :raises StoreUnavailableError: where the disk is full, read-only or broken; a later call may succeed again.
+        """
+        self._writer.get().append(write_observation(observation))
+
+    def close(self) -> None:
+        """Close this process's file and leave it to the drain; a later append begins another."""
+        self._writer.get().close()
+
+
+class _Batch:
+    """Rows that are committed together."""
+
+    __slots__ = ("done", "error", "rows")
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[Any, ...]] = []
+        self.done = Event()
+        self.error: BaseException | None = None
+
+
+class _Writer:
+    """The journal of one process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        #: Guards the batch that is being filled.
+        self._filling = Lock()
+        self._batch = _Batch()
+        #: Held by whoever commits.
+        self._committing = Lock()
+        self._file: _File | None = None
+
+    def append(self, row: tuple[Any, ...]) -> None:
+        with self._filling:
+            batch = self._batch
+            batch.rows.append(row)
+            leads = len(batch.rows) == 1
+        if leads:
+            self._lead(batch)
+        else:
+            batch.done.wait()
+        if batch.error is not None:
+            raise _explain(batch.error, self._folder)
+
+    def close(self) -> None:
+        with self._committing:
+            self._drop_file()
+
+    def _lead(self, batch: _Batch) -> None:
+        """Commit a batch; those who come while the one before it is written join it."""
+        try:
+            with self._committing:
+                self._seal(batch)
+                self._commit(batch.rows)
+        except Exception as error:
+            batch.error = error
+        except BaseException as error:
+            # A signal's exception is this thread's own; the others learn that nothing is certain.
+            batch.error = error
+            raise
+        finally:
+            self._seal(batch)
+            batch.done.set()
+
+    def _seal(self, batch: _Batch) -> None:
+        """Let nobody join a batch any more."""
+        with self._filling:
+            if self._batch is batch:
+                self._batch = _Batch()
+
+    def _commit(self, rows: list[tuple[Any, ...]]) -> None:
+        try:
+            self._write(rows)
+        except (sqlite3.Error, OSError) as error:
+            if isinstance(error, sqlite3.Error) and get_primary_code(error) in {
+                sqlite3.SQLITE_FULL,
+                sqlite3.SQLITE_BUSY,
+            }:
+                # The file is sound, and another one would fare no better.
+                raise
+            self._drop_file()
+            self._write(rows)
+
+    def _write(self, rows: list[tuple[Any, ...]]) -> None:
+        if self._file is None:
+            self._file = _File(self._folder)
+        self._file.write(rows)
+        if not self._file.is_in_place():
+            # Writes to a file that was unlinked or set aside succeed and are never read.
+            self._drop_file()
+            self._file = _File(self._folder)
+            self._file.write(rows)
+
+    def _drop_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class _File:
+    """A journal file that its owner writes to, and the lock that says so."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = folder / f"{os.getpid()}-{secrets.token_hex(8)}{SUFFIX}"
+        # The lock comes before the journal, so that no living owner's journal is ever without one. It has a file of its
+        # own because closing any descriptor of a database drops SQLite's locks on it.
+        self._lock = _take_lock(self._path.with_suffix(LOCK_SUFFIX))
+        try:
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            self._connection = connect(self._path)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        try:
+            set_wal_mode(self._connection, timeout_s=_BUSY_TIMEOUT_S)
+            self._connection.execute(_CREATE)
+            _sync_folder(folder)
+            self._inode = self._path.stat().st_ino
+        except BaseException:
+            self.close()
+            raise
+
+    def write(self, rows: list[tuple[Any, ...]]) -> None:
+        with begin_write(self._connection):
+            self._connection.executemany(_INSERT, rows)
+
+    def is_in_place(self) -> bool:
+        try:
+            return self._path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
+
+    def close(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+        os.close(self._lock)
+
+
+def _explain(error: BaseException, folder: Path) -> StoreError:
+    """Return what an appender raises for what went wrong in its batch, a new error for each thread."""
+    if isinstance(error, sqlite3.Error | OSError):
+        failure = explain_error(error, path=folder)
+    elif isinstance(error, Exception):
+        failure = StoreBugError(f"a hit could not be written to {str(folder)!r}: {error!r}")
+    else:
+        failure = StoreUnavailableError(f"the process was interrupted while it wrote to {str(folder)!r}")
+    failure.__cause__ = error
+    return failure
+
+
+def _take_lock(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_nlink == 0:
+            raise FileNotFoundError(errno.ENOENT, "a drain took the new lock file for a leftover", str(path))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

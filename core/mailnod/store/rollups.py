@@ -1,0 +1,117 @@
+"""Counts for each message, campaign, route, link and hour, moved by signed deltas."""
+
+# ruff: noqa: S608
+# Statements are put together from constants alone; every value is bound.
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Literal
+
+from mailnod.model import Delivery, Event, Metrics, Mode
+
+__all__ = ["Group", "Groups", "Rollups", "count_delivery", "get_metrics"]
+
+#: What a line of the rollups is about, as :data:`mailnod.store.base.GroupBy` names it, and its key.
+Group = tuple[str, str]
+
+_MEASURES = tuple(field.name for field in fields(Metrics) if field.name != "key")
+_MOVE = {
+    measure: f"INSERT INTO rollups (scope, key, {measure}) VALUES (?, ?, ?) "
+    f"ON CONFLICT (scope, key) DO UPDATE SET {measure} = {measure} + excluded.{measure}"
+    for measure in _MEASURES
+}
+_COUNT = """
+    INSERT INTO delivery_counts (delivery_id, scope, key, measure, events) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (delivery_id, scope, key, measure) DO UPDATE SET events = events + excluded.events
+    RETURNING events
+"""
+_EVENTS = "human_opens + human_clicks + machine_opens + machine_clicks"
+_ORDER = {"hour": "key DESC"}
+_LARGEST_FIRST = f"deliveries DESC, {_EVENTS} DESC, key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """The groups that a delivery belongs to for as long as it is known."""
+
+    #: None where the delivery is not known.
+    message_id: str | None
+    campaign: str | None
+    route: str | None
+
+    def list(self) -> Iterator[Group]:
+        """Yield the lines that a delivery counts in, the line of everything included."""
+        yield "all", ""
+        for scope, key in (("message", self.message_id), ("campaign", self.campaign), ("route", self.route)):
+            if key is not None:
+                yield scope, key
+
+
+class Rollups:
+    """Deltas that are gathered for one transaction and written at its end."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._deltas: Counter[tuple[str, str, str]] = Counter()
+
+    def move(self, event: Event, groups: Groups, *, sign: Literal[1, -1]) -> None:
+        """Count an event in, or out where a revision takes its place."""
+        who = "machine" if event.verdict.machine else "human"
+        measure = f"{who}_opens" if event.type == "message.opened" else f"{who}_clicks"
+        # All that a delivery belongs to as a whole shares one count; its links and hours have counts of their own.
+        self._move(event, list(groups.list()), ("delivery", ""), measure, sign)
+        hour = ("hour", _name_hour(event.occurred_at))
+        self._move(event, [hour], hour, measure, sign)
+        if event.url is not None:
+            link = ("link", event.url)
+            self._move(event, [link], link, measure, sign)
+
+    def write(self) -> None:
+        """Add what was gathered to the stored counts."""
+        for (scope, key, measure), delta in self._deltas.items():
+            if delta:
+                self._connection.execute(_MOVE[measure], (scope, key, delta))
+        self._deltas.clear()
+
+    def _move(self, event: Event, groups: list[Group], counted: Group, measure: str, sign: Literal[1, -1]) -> None:
+        row = (event.delivery_id, *counted, measure, sign)
+        ((events,),) = self._connection.execute(_COUNT, row).fetchall()
+        became_unique = sign if events == (1 if sign > 0 else 0) else 0
+        for scope, key in groups:
+            self._deltas[scope, key, measure] += sign
+            self._deltas[scope, key, f"{measure}_unique"] += became_unique
+
+
+def count_delivery(connection: sqlite3.Connection, delivery: Delivery, *, accepted_at: datetime) -> None:
+    """Count a delivery that a server accepted."""
+    envelope, decision = delivery.envelope, delivery.decision
+    groups = Groups(message_id=envelope.message_id, campaign=envelope.campaign, route=decision.route)
+    carried = {
+        "deliveries": True,
+        "deliveries_with_pixel": decision.opens is not Mode.NONE,
+        "deliveries_with_links": decision.clicks is not Mode.NONE and delivery.link_count > 0,
+    }
+    for scope, key in (*groups.list(), ("hour", _name_hour(accepted_at))):
+        for measure, counts in carried.items():
+            if counts:
+                connection.execute(_MOVE[measure], (scope, key, 1))
+
+
+def get_metrics(connection: sqlite3.Connection, *, by: str, limit: int) -> list[Metrics]:
+    """Return the lines of one scope, the largest first and hours newest first; "all" has one line, always."""
+    rows = connection.execute(
+        f"SELECT key, {', '.join(_MEASURES)} FROM rollups WHERE scope = ? "
+        f"ORDER BY {_ORDER.get(by, _LARGEST_FIRST)} LIMIT ?",
+        (by, limit),
+    )
+    found = [Metrics(key=key, **dict(zip(_MEASURES, counts, strict=True))) for key, *counts in rows]
+    return found or ([Metrics(key="")] if by == "all" else [])
+
+
+def _name_hour(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:00Z")

@@ -1,0 +1,147 @@
+"""The store in one SQLite file, which other processes may read at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from mailnod.errors import StoreUnavailableError
+from mailnod.model import (
+    Consent,
+    ConsentRecord,
+    Delivery,
+    DeliveryState,
+    EventFilter,
+    EventRecord,
+    Metrics,
+    Observation,
+    Publication,
+    Verdict,
+    Window,
+)
+from mailnod.store import consents, deliveries, events, lease, rollups
+from mailnod.store import observations as hits
+from mailnod.store.base import GroupBy
+from mailnod.store.database import Database
+
+__all__ = ["SQLiteStore"]
+
+
+class SQLiteStore:
+    """A :class:`~mailnod.store.base.Store` on plain ``sqlite3``: write-ahead log, every commit synced to the disk.
+
+    :param path: the file; it and its folder are made on first use, readable by their owner alone.
+    :param read_only: never write, migrate or make anything. The folder must still be writable to SQLite, which keeps
+        its index of the log beside the file, unless another process has the store open.
+    :param busy_timeout_s: how long a call waits for another process's lock before it gives up.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False, busy_timeout_s: float = 5.0) -> None:
+        self._database = Database(path, read_only=read_only, busy_timeout_s=busy_timeout_s)
+
+    # -- send ---------------------------------------------------------------------------------------------------------
+
+    def add_delivery(self, delivery: Delivery) -> None:
+        """Write a delivery and its recipients."""
+        with self._database.write() as connection:
+            deliveries.add_delivery(connection, delivery)
+
+    def set_delivery_state(self, delivery_id: bytes, state: DeliveryState, *, at: datetime) -> None:
+        """Note what became of a delivery."""
+        with self._database.write() as connection:
+            deliveries.set_state(connection, delivery_id, state, at=at)
+
+    # -- consent ------------------------------------------------------------------------------------------------------
+
+    def record_consent(self, address: str, record: ConsentRecord) -> None:
+        """Append to a recipient's history, and suppress what was sent where the recipient withdraws."""
+        with self._database.write() as connection:
+            consents.append_record(connection, consents.find_recipient(connection, address), record)
+
+    def get_consent(self, address: str, *, purpose: str) -> Consent:
+        """Return what holds for a recipient and a purpose."""
+        with self._database.read() as connection:
+            return consents.get_consent(connection, consents.find_recipient(connection, address), purpose=purpose)
+
+    def get_consent_history(self, address: str) -> list[ConsentRecord]:
+        """Return everything that was recorded for an address, oldest first."""
+        with self._database.read() as connection:
+            return consents.get_history(connection, consents.find_recipient(connection, address))
+
+    # -- collect ------------------------------------------------------------------------------------------------------
+
+    def get_suppressed(self, *, after: int = 0) -> tuple[frozenset[bytes], int]:
+        """Return the deliveries suppressed after a cursor, and the new cursor."""
+        with self._database.read() as connection:
+            return consents.get_suppressed(connection, after=after)
+
+    def add_observations(self, observations: Sequence[Observation], *, settle_s: float) -> list[Observation]:
+        """Take observations in, each once, and queue them for judging."""
+        with self._database.write() as connection:
+            return hits.add_observations(connection, observations, settle_s=settle_s)
+
+    # -- judge --------------------------------------------------------------------------------------------------------
+
+    def get_due(self, *, now: datetime, limit: int = 500) -> list[Observation]:
+        """Return the observations that are due, those due longest first."""
+        with self._database.read() as connection:
+            return hits.get_due(connection, now=now, limit=limit)
+
+    def get_window(self, observation: Observation) -> Window:
+        """Return what an observation is judged by."""
+        with self._database.read() as connection:
+            return hits.get_window(connection, observation)
+
+    def publish(self, judgements: Sequence[tuple[Observation, Verdict]], *, now: datetime) -> list[Publication]:
+        """Append verdicts, publish or revise events, and move the rollups, in one transaction."""
+        with self._database.write() as connection:
+            return events.publish(connection, judgements, now=now)
+
+    # -- report -------------------------------------------------------------------------------------------------------
+
+    def get_events(self, filter: EventFilter) -> list[EventRecord]:
+        """Return events with their latest verdict, newest first."""
+        with self._database.read() as connection:
+            return events.get_events(connection, filter)
+
+    def get_verdicts(self, observation_id: bytes) -> list[tuple[datetime, Verdict]]:
+        """Return every verdict on an observation, oldest first."""
+        with self._database.read() as connection:
+            return events.get_verdicts(connection, observation_id)
+
+    def get_deliveries(self, *, message_id: str | None = None, limit: int = 100) -> list[Delivery]:
+        """Return deliveries, those added last first."""
+        with self._database.read() as connection:
+            return deliveries.get_deliveries(connection, message_id=message_id, limit=limit)
+
+    def get_metrics(self, *, by: GroupBy = "all", limit: int = 100) -> list[Metrics]:
+        """Return counts from the rollups."""
+        with self._database.read() as connection:
+            return rollups.get_metrics(connection, by=by, limit=limit)
+
+    # -- upkeep -------------------------------------------------------------------------------------------------------
+
+    def acquire_lease(self, name: str, *, holder: str, now: datetime, ttl_s: float) -> bool:
+        """Take or renew an expiring lease; False while another holder's has not expired."""
+        with self._database.write() as connection:
+            return lease.acquire(connection, name, holder=holder, now=now, ttl_s=ttl_s)
+
+    def release_lease(self, name: str, *, holder: str) -> None:
+        """Give a lease back; nothing happens where it is not ours."""
+        with self._database.write() as connection:
+            lease.release(connection, name, holder=holder)
+
+    def check(self) -> list[str]:
+        """Read the whole file and return what is wrong with it, in words."""
+        try:
+            with self._database.read() as connection:
+                damage = [line for (line,) in connection.execute("PRAGMA integrity_check") if line != "ok"]
+                broken = {row[0] for row in connection.execute("PRAGMA foreign_key_check")}
+        except StoreUnavailableError as error:
+            return [str(error)]
+        return damage + [f"rows of {table!r} refer to rows that are not there" for table in sorted(broken)]
+
+    def close(self) -> None:
+        """Close this process's connections; a later call opens them again."""
+        self._database.close()

@@ -1,0 +1,648 @@
+"""What every store must do, whatever engine it stands on; a store's tests inherit the class and give it a store."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from mailnod.model import (
+    Classification,
+    Consent,
+    ConsentRecord,
+    ConsentState,
+    Decision,
+    Delivery,
+    DeliveryState,
+    Envelope,
+    EventFilter,
+    Hit,
+    Kind,
+    Mode,
+    Observation,
+    Publication,
+    Verdict,
+)
+from mailnod.store.base import GroupBy, Store
+from mailnod.store.ids import new_id
+
+T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SETTLE_S = 60.0
+PURPOSE = "statistics"
+
+
+def after(seconds: float) -> datetime:
+    """Return the moment so many seconds after the hour at which everything here begins."""
+    return T0 + timedelta(seconds=seconds)
+
+
+def make_delivery(*recipients: str, at: datetime = T0, **changes: Any) -> Delivery:
+    """Make a delivery to the given addresses, tracked on both axes; changes go to whatever type has the field."""
+    envelope: dict[str, Any] = {"message_id": f"<{secrets.token_hex(6)}@example.com>", "campaign": "spring"}
+    decision: dict[str, Any] = {"opens": Mode.INDIVIDUAL, "clicks": Mode.INDIVIDUAL, "route": "news"}
+    delivery: dict[str, Any] = {"link_count": 3}
+    for name, value in changes.items():
+        of = next(d for d in (Envelope, Decision, Delivery) if name in d.__dataclass_fields__)
+        {Envelope: envelope, Decision: decision, Delivery: delivery}[of][name] = value
+    return Delivery(
+        id=secrets.token_bytes(8),
+        envelope=Envelope(recipients=recipients or ("ann@example.com",), sent_at=at, **envelope),
+        decision=Decision(reasons=("route 'news': on",), **decision),
+        **delivery,
+    )
+
+
+def make_observation(delivery_id: bytes, *, at: datetime = T0, kind: Kind = "open", **changes: Any) -> Observation:
+    """Make an observation of a hit; changes go to the hit."""
+    fields: dict[str, Any] = {
+        "method": "GET",
+        "ip": "192.0.2.1",
+        "user_agent": "Mail/1.0",
+        "headers": {"accept": "*/*"},
+    }
+    if kind == "click":
+        fields |= {"link_index": 0, "url": "https://example.com/"}
+    hit = Hit(kind=kind, received_at=at, **(fields | changes))
+    return Observation(id=new_id(at), hit=hit, delivery_id=delivery_id)
+
+
+def make_verdict(*, machine: bool = False, **changes: Any) -> Verdict:
+    """Make a verdict on a person, or on a machine."""
+    verdict = Verdict(
+        detected=machine,
+        probability=90 if machine else 5,
+        classification=Classification.GENERIC_BOT if machine else Classification.GENUINE,
+        proxy_type=None,
+        reason_codes=("ua.bot",) if machine else (),
+        machine=machine,
+        counts_for_metrics=not machine,
+        device_type=None if machine else "mobile",
+        client_type="email_client",
+        client_name="Mail",
+        ruleset="1",
+    )
+    return replace(verdict, **changes)
+
+
+def make_consent(
+    opens: ConsentState, clicks: ConsentState | None = None, *, at: datetime = T0, purpose: str = PURPOSE
+) -> ConsentRecord:
+    """Make a record of consent; clicks stand as opens do unless given."""
+    return ConsentRecord(
+        recorded_at=at,
+        purpose=purpose,
+        opens=opens,
+        clicks=opens if clicks is None else clicks,
+        source="form",
+        actor="web",
+        text_version="v1",
+    )
+
+
+GRANTED, DENIED, UNKNOWN = ConsentState.GRANTED, ConsentState.DENIED, ConsentState.UNKNOWN
+
+
+class StoreContract:
+    """The suite; a subclass overrides the fixture ``store`` with an empty store of its engine."""
+
+    @pytest.fixture
+    def store(self) -> Store:
+        """Give an empty store."""
+        raise NotImplementedError("the subclass gives the store")
+
+    def publish(self, store: Store, *judgements: tuple[Observation, Verdict], at: datetime = T0) -> list[Publication]:
+        """Take observations in and publish verdicts on them."""
+        store.add_observations([observation for observation, _ in judgements], settle_s=SETTLE_S)
+        return store.publish(judgements, now=at)
+
+    def get_line(self, store: Store, key: str = "", *, by: GroupBy = "all") -> dict[str, int]:
+        """Return the counts of one line that are not zero."""
+        (line,) = [line for line in store.get_metrics(by=by, limit=1000) if line.key == key]
+        return {
+            name: count for name in line.__dataclass_fields__ if name != "key" and (count := getattr(line, name)) != 0
+        }
+
+    # -- send ---------------------------------------------------------------------------------------------------------
+
+    def test_delivery_comes_back_as_it_went_in(self, store: Store) -> None:
+        """Every field of a delivery survives the store."""
+        delivery = make_delivery(
+            "Ann@example.com",
+            "bo@exämple.com",
+            subject="Grüße \N{PARTY POPPER}",
+            tags=("a", "b"),
+            metadata={"order": "1"},
+            at=T0 + timedelta(microseconds=1),
+        )
+        store.add_delivery(delivery)
+        assert store.get_deliveries() == [delivery]
+
+    def test_delivery_added_twice_is_one(self, store: Store) -> None:
+        """A delivery that is written again after an uncertain commit changes nothing."""
+        delivery = make_delivery(state=DeliveryState.ACCEPTED, accepted_at=T0)
+        store.add_delivery(delivery)
+        store.add_delivery(replace(delivery, link_count=9))
+        assert store.get_deliveries() == [delivery]
+        assert self.get_line(store)["deliveries"] == 1
+
+    def test_deliveries_are_listed_newest_first_and_by_message(self, store: Store) -> None:
+        """Deliveries come newest first, at most as many as asked for, or those of one message."""
+        deliveries = [make_delivery() for _ in range(4)]
+        for delivery in deliveries:
+            store.add_delivery(delivery)
+        assert store.get_deliveries(limit=3) == deliveries[:0:-1]
+        assert store.get_deliveries(message_id=deliveries[1].envelope.message_id) == [deliveries[1]]
+        assert store.get_deliveries(message_id="<nobody@example.com>") == []
+
+    def test_broken_text_is_kept_as_far_as_text_goes(self, store: Store) -> None:
+        """Lone surrogates and NUL, as broken headers yield them, neither raise nor stop what else is stored."""
+        delivery = make_delivery(subject="a\udcff\x00b", metadata={"k": "\udcff"})
+        store.add_delivery(delivery)
+        observation = make_observation(delivery.id, user_agent="x\udc80\x00y", headers={"accept": "\udc80"})
+        assert store.add_observations([observation], settle_s=0) == [observation]
+        (due,) = store.get_due(now=T0)
+        assert due.hit.user_agent == "x?\x00y"
+        assert store.get_deliveries()[0].envelope.subject == "a?\x00b"
+
+    def test_accepted_delivery_counts_once(self, store: Store) -> None:
+        """Acceptance is noted with its time, counts once, and outlives a later failure."""
+        delivery = make_delivery()
+        store.add_delivery(delivery)
+        assert store.get_metrics()[0].deliveries == 0
+        store.set_delivery_state(delivery.id, DeliveryState.ACCEPTED, at=after(5))
+        store.set_delivery_state(delivery.id, DeliveryState.ACCEPTED, at=after(9))
+        store.set_delivery_state(delivery.id, DeliveryState.FAILED, at=after(9))
+        (stored,) = store.get_deliveries()
+        assert (stored.state, stored.accepted_at) == (DeliveryState.ACCEPTED, after(5))
+        counts = {"deliveries": 1, "deliveries_with_pixel": 1, "deliveries_with_links": 1}
+        assert self.get_line(store) == counts
+        assert self.get_line(store, "spring", by="campaign") == counts
+        assert self.get_line(store, "news", by="route") == counts
+        assert self.get_line(store, delivery.envelope.message_id, by="message") == counts
+        assert self.get_line(store, "2026-03-01T12:00Z", by="hour") == counts
+
+    def test_failed_delivery_counts_when_it_is_accepted_after_all(self, store: Store) -> None:
+        """A failure counts nothing and does not stand in the way of a later success."""
+        delivery = make_delivery()
+        store.add_delivery(delivery)
+        store.set_delivery_state(delivery.id, DeliveryState.FAILED, at=T0)
+        assert store.get_deliveries()[0].state is DeliveryState.FAILED
+        assert store.get_metrics()[0].deliveries == 0
+        store.set_delivery_state(delivery.id, DeliveryState.ACCEPTED, at=T0)
+        assert store.get_metrics()[0].deliveries == 1
+
+    def test_unknown_delivery_is_passed_over(self, store: Store) -> None:
+        """The state of a delivery that was never stored is no error, because its mail went out untracked."""
+        store.set_delivery_state(b"8 bytes.", DeliveryState.ACCEPTED, at=T0)
+        assert store.get_metrics()[0].deliveries == 0
+
+    def test_denominators_count_only_what_was_carried(self, store: Store) -> None:
+        """Deliveries without a pixel or without tracked links stay out of those denominators."""
+        for opens, clicks, links in ((Mode.NONE, Mode.INDIVIDUAL, 2), (Mode.INDIVIDUAL, Mode.INDIVIDUAL, 0)):
+            delivery = make_delivery(opens=opens, clicks=clicks, link_count=links)
+            store.add_delivery(delivery)
+            store.set_delivery_state(delivery.id, DeliveryState.ACCEPTED, at=T0)
+        assert self.get_line(store) == {"deliveries": 2, "deliveries_with_pixel": 1, "deliveries_with_links": 1}
+
+    # -- consent ------------------------------------------------------------------------------------------------------
+
+    def test_consent_is_unknown_until_recorded(self, store: Store) -> None:
+        """Nobody has consented by default, and a purpose says nothing of another."""
+        assert store.get_consent("ann@example.com", purpose=PURPOSE) == Consent()
+        store.record_consent("ann@example.com", make_consent(GRANTED))
+        assert store.get_consent("ann@example.com", purpose="profiling") == Consent()
+        assert store.get_consent("bo@example.com", purpose=PURPOSE) == Consent()
+
+    def test_latest_record_speaks(self, store: Store) -> None:
+        """The last record of a purpose holds, per axis, and the history keeps all of them in order."""
+        records = [
+            make_consent(GRANTED, at=T0),
+            make_consent(GRANTED, DENIED, at=after(1)),
+            make_consent(UNKNOWN, GRANTED, at=after(2)),
+        ]
+        for record in records:
+            store.record_consent("ann@example.com", record)
+            consent = store.get_consent("ann@example.com", purpose=PURPOSE)
+            assert (consent.opens, consent.clicks, consent.source) == (record.opens, record.clicks, "form")
+        assert store.get_consent_history("ann@example.com") == records
+
+    def test_older_grant_does_not_undo_a_denial(self, store: Store) -> None:
+        """An import of old grants leaves a denial of a later date in force."""
+        store.record_consent("ann@example.com", make_consent(DENIED, at=after(60)))
+        store.record_consent("ann@example.com", make_consent(GRANTED, at=T0))
+        assert store.get_consent("ann@example.com", purpose=PURPOSE).opens is DENIED
+        store.record_consent("ann@example.com", make_consent(GRANTED, at=after(120)))
+        assert store.get_consent("ann@example.com", purpose=PURPOSE).opens is GRANTED
+
+    @pytest.mark.parametrize(
+        "spelling",
+        [
+            "ANN@EXAMPLE.COM",
+            "Ann Other <ann@example.com>",
+            '"a > b" <ann@example.com>',
+            " ann@example.com ",
+            "ann@example.com.",
+        ],
+    )
+    def test_one_address_has_one_history(self, store: Store, spelling: str) -> None:
+        """Case, display name and a root dot do not make another person."""
+        store.record_consent("ann@example.com", make_consent(DENIED))
+        assert store.get_consent(spelling, purpose=PURPOSE).opens is DENIED
+
+    @pytest.mark.parametrize(
+        ("left", "right"),
+        [
+            ("jo@bücher.example", "jo@xn--bcher-kva.example"),
+            ("jo@BÜCHER.example", "jo@bu\N{COMBINING DIAERESIS}cher.example"),
+            ("josé@example.com", "JOSE\N{COMBINING ACUTE ACCENT}@example.com"),
+        ],
+    )
+    def test_international_spellings_are_one_address(self, store: Store, left: str, right: str) -> None:
+        """An IDNA domain equals its ASCII form, and composed letters equal decomposed ones."""
+        store.record_consent(left, make_consent(DENIED))
+        assert store.get_consent(right, purpose=PURPOSE).opens is DENIED
+
+    def test_withdrawal_suppresses_what_was_sent(self, store: Store) -> None:
+        """A denial on one axis and purpose suppresses every delivery to the address, shared bodies included."""
+        alone, shared, other = (
+            make_delivery(),
+            make_delivery("bo@example.com", "Ann@Example.com"),
+            make_delivery("c@d.e"),
+        )
+        for delivery in (alone, shared, other):
+            store.add_delivery(delivery)
+        assert store.get_suppressed() == (frozenset(), 0)
+        store.record_consent("ann@example.com", make_consent(UNKNOWN, DENIED, purpose="profiling", at=after(1)))
+        suppressed, cursor = store.get_suppressed()
+        assert suppressed == {alone.id, shared.id}
+        assert store.get_suppressed(after=cursor) == (frozenset(), cursor)
+
+    def test_cursor_brings_only_what_is_new(self, store: Store) -> None:
+        """A collector that asks with its cursor gets the deliveries suppressed since."""
+        first, second = make_delivery(), make_delivery("bo@example.com")
+        store.add_delivery(first)
+        store.add_delivery(second)
+        store.record_consent("ann@example.com", make_consent(DENIED))
+        _, cursor = store.get_suppressed()
+        store.record_consent("bo@example.com", make_consent(DENIED))
+        found, later = store.get_suppressed(after=cursor)
+        assert found == {second.id}
+        assert later > cursor
+
+    def test_grant_lifts_no_suppression(self, store: Store) -> None:
+        """What was suppressed stays so after a new grant, and mail sent after it is not suppressed."""
+        delivery = make_delivery()
+        store.add_delivery(delivery)
+        store.record_consent("ann@example.com", make_consent(DENIED, at=after(1)))
+        store.record_consent("ann@example.com", make_consent(GRANTED, at=after(2)))
+        store.add_delivery(make_delivery(at=after(3)))
+        assert store.get_suppressed()[0] == {delivery.id}
+
+    def test_full_denial_said_again_suppresses_again(self, store: Store) -> None:
+        """Denying both axes a second time reaches what was sent in between on another purpose."""
+        store.record_consent("ann@example.com", make_consent(DENIED))
+        delivery = make_delivery(at=after(1))
+        store.add_delivery(delivery)
+        assert store.get_suppressed()[0] == frozenset()
+        store.record_consent("ann@example.com", make_consent(DENIED, at=after(2)))
+        assert store.get_suppressed()[0] == {delivery.id}
+
+    def test_standing_denial_of_one_axis_suppresses_nothing_anew(self, store: Store) -> None:
+        """A record that repeats one axis's denial while it grants the other is no withdrawal."""
+        store.record_consent("ann@example.com", make_consent(DENIED, UNKNOWN))
+        store.add_delivery(make_delivery(at=after(1)))
+        store.record_consent("ann@example.com", make_consent(DENIED, GRANTED, at=after(2)))
+        assert store.get_suppressed()[0] == frozenset()
+
+    def test_withdrawal_during_the_send_wins(self, store: Store) -> None:
+        """A denial that comes between the decision and the write of the delivery suppresses it."""
+        store.record_consent("ann@example.com", make_consent(DENIED, at=after(1)))
+        delivery = make_delivery("bo@example.com", "ann@example.com", at=T0)
+        store.add_delivery(delivery)
+        assert store.get_suppressed()[0] == {delivery.id}
+
+    # -- collect ------------------------------------------------------------------------------------------------------
+
+    def test_observation_comes_back_as_it_went_in(self, store: Store) -> None:
+        """Every field of an observation survives, None distinct from empty."""
+        full = make_observation(b"8 bytes.", kind="click", at=T0 + timedelta(microseconds=7), ip="2001:db8::1")
+        bare = make_observation(b"8 bytes.", method="HEAD", ip=None, user_agent=None, headers=None)
+        empty = replace(make_observation(b"8 bytes.", user_agent="", headers={}), checked=False)
+        store.add_observations([full, bare, empty], settle_s=0)
+        assert sorted(store.get_due(now=after(1)), key=lambda o: o.id) == [full, bare, empty]
+
+    def test_observation_counts_once(self, store: Store) -> None:
+        """Observations that come again, in the same call or another, are not new."""
+        first, second = make_observation(b"8 bytes."), make_observation(b"8 bytes.")
+        assert store.add_observations([first, first], settle_s=0) == [first]
+        assert store.add_observations([second, first], settle_s=0) == [second]
+        assert len(store.get_due(now=T0)) == 2
+
+    def test_suppressed_observation_is_discarded(self, store: Store) -> None:
+        """What comes in for a suppressed delivery leaves no trace."""
+        delivery = make_delivery()
+        store.add_delivery(delivery)
+        store.record_consent("ann@example.com", make_consent(DENIED))
+        observation = make_observation(delivery.id)
+        assert store.add_observations([observation], settle_s=0) == []
+        assert store.get_due(now=T0) == []
+        assert store.get_window(observation).observations == ()
+
+    def test_nothing_is_taken_in_from_nothing(self, store: Store) -> None:
+        """An empty batch is no error."""
+        assert store.add_observations([], settle_s=0) == []
+        assert store.publish([], now=T0) == []
+
+    # -- judge --------------------------------------------------------------------------------------------------------
+
+    def test_observation_is_due_when_it_has_settled(self, store: Store) -> None:
+        """An observation is due its settle time after the hit, not before; those due longest come first."""
+        late, early = make_observation(b"8 bytes.", at=after(1)), make_observation(b"8 bytes.")
+        store.add_observations([late, early], settle_s=SETTLE_S)
+        assert store.get_due(now=after(SETTLE_S - 0.001)) == []
+        assert store.get_due(now=after(SETTLE_S)) == [early]
+        assert store.get_due(now=after(SETTLE_S + 1)) == [early, late]
+        assert store.get_due(now=after(SETTLE_S + 1), limit=1) == [early]
+
+    def test_published_observation_is_due_no_more(self, store: Store) -> None:
+        """What was judged leaves the queue."""
+        observation = make_observation(b"8 bytes.")
+        self.publish(store, (observation, make_verdict()))
+        assert store.get_due(now=after(1e6)) == []
+
+    def test_window_holds_the_delivery_and_its_minutes(self, store: Store) -> None:
+        """The window has the delivery, its hits within ten minutes, and those of the address within one."""
+        delivery = make_delivery()
+        store.add_delivery(delivery)
+        judged = make_observation(delivery.id, at=after(3600))
+        inside = [
+            make_observation(delivery.id, at=after(3000), ip="192.0.2.7"),
+            make_observation(b"another.", at=after(3540)),
+            judged,
+            make_observation(b"another.", at=after(3660)),
+            make_observation(delivery.id, at=after(4200), ip=None),
+        ]
+        outside = [
+            make_observation(delivery.id, at=after(2999.999)),
+            make_observation(delivery.id, at=after(4200.001)),
+            make_observation(b"another.", at=after(3539.999)),
+            make_observation(b"another.", at=after(3600), ip="192.0.2.8"),
+        ]
+        store.add_observations([*outside, *reversed(inside)], settle_s=0)
+        window = store.get_window(judged)
+        assert window.delivery == delivery
+        assert list(window.observations) == inside
+
+    def test_window_without_address_or_delivery(self, store: Store) -> None:
+        """Hits without an address are not each other's neighbours, and an unknown delivery is None."""
+        judged = make_observation(b"8 bytes.", ip=None)
+        store.add_observations([judged, make_observation(b"another.", ip=None)], settle_s=0)
+        window = store.get_window(judged)
+        assert window.delivery is None
+        assert window.observations == (judged,)
+
+    def test_window_keeps_the_nearest_thousand(self, store: Store) -> None:
+        """A flood fills the window with the nearest hits only, the judged one always among them."""
+        judged = make_observation(b"8 bytes.")
+        flood = [make_observation(b"8 bytes.", at=after(i / 10)) for i in range(-700, 700) if i]
+        store.add_observations([*flood, judged], settle_s=0)
+        observations = store.get_window(judged).observations
+        assert len(observations) == 1000
+        assert judged in observations
+        assert max(abs(o.hit.received_at - T0) for o in observations) <= timedelta(seconds=50)
+        assert all(a.hit.received_at <= b.hit.received_at for a, b in pairwise(observations))
+
+    def test_neighbours_are_judged_again(self, store: Store) -> None:
+        """A new hit queues the published ones whose window it falls into, due when it is due itself."""
+        same = make_observation(b"8 bytes.", ip="192.0.2.7")
+        same_ip = make_observation(b"another.", at=after(50))
+        far = make_observation(b"another.", at=after(-20), ip="192.0.2.9")
+        self.publish(store, *((o, make_verdict()) for o in (same, same_ip, far)), at=after(60))
+        new = make_observation(b"8 bytes.", at=after(100))
+        store.add_observations([new], settle_s=SETTLE_S)
+        assert store.get_due(now=after(159)) == []
+        assert {o.id for o in store.get_due(now=after(160))} == {new.id, same.id, same_ip.id}
+
+    def test_known_hit_queues_nobody(self, store: Store) -> None:
+        """An observation that comes again from a journal causes no new judging."""
+        observation = make_observation(b"8 bytes.")
+        self.publish(store, (observation, make_verdict()))
+        store.add_observations([observation], settle_s=0)
+        assert store.get_due(now=after(1e6)) == []
+
+    def test_waiting_neighbour_keeps_its_hour(self, store: Store) -> None:
+        """Hits that follow do not put off the judgement of one that waits."""
+        waiting = make_observation(b"8 bytes.")
+        store.add_observations([waiting], settle_s=SETTLE_S)
+        store.add_observations([make_observation(b"8 bytes.", at=after(50))], settle_s=SETTLE_S)
+        assert store.get_due(now=after(60)) == [waiting]
+
+    # -- publish ------------------------------------------------------------------------------------------------------
+
+    def test_event_says_what_happened(self, store: Store) -> None:
+        """A published click carries its verdict, link, destination, time, and the number 0."""
+        observation = make_observation(b"8 bytes.", kind="click", link_index=2, url="https://example.com/a")
+        verdict = make_verdict(reason_codes=("a", "b"), proxy_type="gmail")
+        (publication,) = self.publish(store, (observation, verdict))
+        event = publication.event
+        assert publication.previous is None
+        assert (event.id, event.delivery_id, event.type) == (observation.id, b"8 bytes.", "message.clicked")
+        assert (event.seq, event.first, event.verdict) == (0, True, verdict)
+        assert (event.occurred_at, event.link_index, event.url) == (T0, 2, "https://example.com/a")
+        (record,) = store.get_events(EventFilter())
+        assert (record.event, record.observation, record.delivery) == (event, observation, None)
+
+    def test_same_verdict_changes_nothing(self, store: Store) -> None:
+        """A verdict equal to the latest one is not published again, and leaves the queue."""
+        observation = make_observation(b"8 bytes.")
+        self.publish(store, (observation, make_verdict()))
+        self.publish(store, (make_observation(b"8 bytes.", at=after(1)), make_verdict()))
+        assert store.publish([(observation, make_verdict())], now=after(2)) == []
+        assert len(store.get_verdicts(observation.id)) == 1
+        assert observation not in store.get_due(now=after(1e6))
+
+    def test_another_verdict_revises(self, store: Store) -> None:
+        """A different verdict is appended with the next number, and both stay readable."""
+        observation = make_observation(b"8 bytes.")
+        (first,) = self.publish(store, (observation, make_verdict()), at=after(1))
+        (second,) = store.publish([(observation, make_verdict(machine=True))], now=after(2))
+        assert second.previous == first.event
+        assert (second.event.seq, second.event.verdict.machine) == (1, True)
+        assert store.get_verdicts(observation.id) == [
+            (after(1), make_verdict()),
+            (after(2), make_verdict(machine=True)),
+        ]
+        (record,) = store.get_events(EventFilter())
+        assert record.event == second.event
+
+    def test_any_difference_is_a_revision(self, store: Store) -> None:
+        """Even a changed reason code or ruleset is published."""
+        observation = make_observation(b"8 bytes.")
+        self.publish(store, (observation, make_verdict()))
+        (revision,) = store.publish([(observation, make_verdict(ruleset="2"))], now=T0)
+        assert revision.event.seq == 1
+        assert self.get_line(store) == {"human_opens": 1, "human_opens_unique": 1}
+
+    def test_judgement_of_an_erased_observation_is_passed_over(self, store: Store) -> None:
+        """What the store does not hold cannot be published."""
+        assert store.publish([(make_observation(b"8 bytes."), make_verdict())], now=T0) == []
+        assert store.get_events(EventFilter()) == []
+
+    def test_first_is_per_delivery_type_and_class(self, store: Store) -> None:
+        """Only the earliest event of a delivery, a type, and people or machines is the first."""
+        delivery = b"8 bytes."
+        judgements = [
+            (make_observation(delivery, at=after(9)), make_verdict()),
+            (make_observation(delivery, at=after(1)), make_verdict()),
+            (make_observation(delivery, at=after(2)), make_verdict(machine=True)),
+            (make_observation(delivery, at=after(3), kind="click"), make_verdict()),
+            (make_observation(b"another.", at=after(4)), make_verdict()),
+        ]
+        published = self.publish(store, *judgements)
+        assert [p.event.occurred_at for p in published] == [after(s) for s in (1, 2, 3, 4, 9)]
+        assert [p.event.first for p in published] == [True, True, True, True, False]
+        (again,) = self.publish(store, (make_observation(delivery, at=after(5)), make_verdict()))
+        assert not again.event.first
+
+    # -- report -------------------------------------------------------------------------------------------------------
+
+    def test_filters_narrow_the_events(self, store: Store) -> None:
+        """Each filter lets through exactly the events that it names, and filters add up."""
+        news = make_delivery("ann@example.com", campaign="spring")
+        bill = make_delivery("bo@example.com", "ann@example.com", campaign=None, route="bills")
+        store.add_delivery(news)
+        store.add_delivery(bill)
+        opened = make_observation(news.id, at=after(1))
+        clicked = make_observation(news.id, at=after(2), kind="click")
+        scanned = make_observation(bill.id, at=after(3))
+        unknown = make_observation(b"8 bytes.", at=after(4))
+        people, machine = make_verdict(), make_verdict(machine=True)
+        self.publish(store, (opened, people), (clicked, people), (scanned, machine), (unknown, people))
+
+        def find(**wishes: Any) -> Sequence[bytes]:
+            return [record.event.id for record in store.get_events(EventFilter(**wishes))]
+
+        assert find() == [unknown.id, scanned.id, clicked.id, opened.id]
+        assert find(kind="click") == [clicked.id]
+        assert find(machine=True) == [scanned.id]
+        assert find(machine=False) == [unknown.id, clicked.id, opened.id]
+        assert find(classification=Classification.GENERIC_BOT) == [scanned.id]
+        assert find(route="bills") == [scanned.id]
+        assert find(campaign="spring") == [clicked.id, opened.id]
+        assert find(message_id=news.envelope.message_id, kind="open") == [opened.id]
+        assert find(recipient="ANN@example.com") == [scanned.id, clicked.id, opened.id]
+        assert find(recipient="bo@example.com") == [scanned.id]
+        assert find(recipient="%") == []
+        assert find(since=after(2), until=after(4)) == [scanned.id, clicked.id]
+
+    def test_pages_join_without_gap_or_overlap(self, store: Store) -> None:
+        """Paging by the last id seen walks through all events once, equal times included."""
+        observations = [make_observation(b"8 bytes.", at=after(i // 3)) for i in range(10)]
+        self.publish(store, *((o, make_verdict()) for o in observations))
+        seen: list[bytes] = []
+        while page := store.get_events(EventFilter(limit=4, before_id=seen[-1] if seen else None)):
+            assert len(page) <= 4
+            seen += [record.event.id for record in page]
+        assert seen == [o.id for o in reversed(observations)]
+
+    def test_rollups_count_people_and_machines_apart(self, store: Store) -> None:
+        """Events add up in every group they belong to, uniques once per delivery."""
+        delivery = make_delivery()
+        store.add_delivery(delivery)
+        open_1, open_2 = make_observation(delivery.id), make_observation(delivery.id, at=after(3600))
+        click = make_observation(delivery.id, kind="click", url="https://example.com/a")
+        bot = make_observation(delivery.id, kind="click", url="https://example.com/b")
+        person = make_verdict()
+        self.publish(store, *((o, person) for o in (open_1, open_2, click)), (bot, make_verdict(machine=True)))
+        whole = {
+            "human_opens": 2,
+            "human_opens_unique": 1,
+            "human_clicks": 1,
+            "human_clicks_unique": 1,
+            "machine_clicks": 1,
+            "machine_clicks_unique": 1,
+        }
+        assert self.get_line(store) == whole
+        assert self.get_line(store, "news", by="route") == whole
+        assert self.get_line(store, "spring", by="campaign") == whole
+        assert self.get_line(store, delivery.envelope.message_id, by="message") == whole
+        assert self.get_line(store, "https://example.com/b", by="link") == {
+            "machine_clicks": 1,
+            "machine_clicks_unique": 1,
+        }
+        assert self.get_line(store, "2026-03-01T13:00Z", by="hour") == {"human_opens": 1, "human_opens_unique": 1}
+
+    def test_revision_moves_the_counts(self, store: Store) -> None:
+        """A revised event leaves one class and joins the other, with its unique where it was the only one."""
+        first, second = make_observation(b"8 bytes."), make_observation(b"8 bytes.", at=after(1))
+        machine = make_verdict(machine=True)
+        self.publish(store, (first, make_verdict()), (second, make_verdict()))
+        store.publish([(first, machine)], now=T0)
+        assert self.get_line(store) == {
+            "human_opens": 1,
+            "human_opens_unique": 1,
+            "machine_opens": 1,
+            "machine_opens_unique": 1,
+        }
+        store.publish([(second, machine)], now=T0)
+        assert self.get_line(store) == {"machine_opens": 2, "machine_opens_unique": 1}
+        store.publish([(first, make_verdict())], now=T0)
+        assert self.get_line(store)["human_opens_unique"] == 1
+
+    def test_metrics_are_ordered_and_limited(self, store: Store) -> None:
+        """Groups come largest first, hours newest first, and everything has one line even when empty."""
+        assert [line.key for line in store.get_metrics()] == [""]
+        assert store.get_metrics(by="campaign") == []
+        for campaign, count in (("small", 1), ("large", 3), ("middle", 2)):
+            for i in range(count):
+                delivery = make_delivery(campaign=campaign)
+                store.add_delivery(delivery)
+                store.set_delivery_state(delivery.id, DeliveryState.ACCEPTED, at=after(3600 * i))
+        assert [line.key for line in store.get_metrics(by="campaign")] == ["large", "middle", "small"]
+        hours = [line.key for line in store.get_metrics(by="hour", limit=2)]
+        assert hours == ["2026-03-01T14:00Z", "2026-03-01T13:00Z"]
+
+    # -- upkeep -------------------------------------------------------------------------------------------------------
+
+    def test_lease_has_one_holder(self, store: Store) -> None:
+        """A lease is refused while another's lasts, renewed by its holder, and free when it has expired."""
+        assert store.acquire_lease("work", holder="a", now=T0, ttl_s=10)
+        assert not store.acquire_lease("work", holder="b", now=after(9), ttl_s=10)
+        assert store.acquire_lease("sweep", holder="b", now=T0, ttl_s=10)
+        assert store.acquire_lease("work", holder="a", now=after(9), ttl_s=10)
+        assert not store.acquire_lease("work", holder="b", now=after(18), ttl_s=10)
+        assert store.acquire_lease("work", holder="b", now=after(19), ttl_s=10)
+        assert not store.acquire_lease("work", holder="a", now=after(20), ttl_s=10)
+
+    def test_lease_is_given_back_by_its_holder_only(self, store: Store) -> None:
+        """A release by somebody else does nothing."""
+        assert store.acquire_lease("work", holder="a", now=T0, ttl_s=10)
+        store.release_lease("work", holder="b")
+        assert not store.acquire_lease("work", holder="b", now=T0, ttl_s=10)
+        store.release_lease("work", holder="a")
+        assert store.acquire_lease("work", holder="b", now=T0, ttl_s=10)
+
+    def test_lease_survives_a_clock_that_is_set_back(self, store: Store) -> None:
+        """A lease taken by a clock a day ahead does not stop the work for a day."""
+        assert store.acquire_lease("work", holder="a", now=after(86_400), ttl_s=10)
+        assert store.acquire_lease("work", holder="b", now=T0, ttl_s=10)
+
+    def test_sound_store_has_nothing_to_report(self, store: Store) -> None:
+        """A check of a store that was used and works finds nothing."""
+        delivery = make_delivery()
+        store.add_delivery(delivery)
+        self.publish(store, (make_observation(delivery.id), make_verdict()))
+        assert store.check() == []
+
+    def test_closed_store_opens_again(self, store: Store) -> None:
+        """Closing is no end: the next call opens the store anew."""
+        delivery = make_delivery()
+        store.add_delivery(delivery)
+        store.close()
+        store.close()
+        assert store.get_deliveries() == [delivery]

@@ -1,0 +1,201 @@
+"""The drain: every hit reaches the store once, whatever dies, breaks or fills up on the way."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from contracts.store_contract import DENIED, after, make_consent, make_delivery, make_observation
+from mailnod.errors import StoreUnavailableError
+from mailnod.model import Observation
+from mailnod.store.drain import drain
+from mailnod.store.journal import Journal
+from mailnod.store.sqlite import SQLiteStore
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Name a folder of journals that is not there yet."""
+    return tmp_path / "journals"
+
+
+def fill(folder: Path, count: int, *, user_agent: str = "Mail") -> list[Observation]:
+    """Leave a dead owner's journal with so many hits."""
+    journal = Journal(folder)
+    observations = [make_observation(b"8 bytes.", at=after(i), user_agent=user_agent) for i in range(count)]
+    for observation in observations:
+        journal.append(observation)
+    journal.close()
+    return observations
+
+
+def get_stored(store: SQLiteStore) -> list[bytes]:
+    """Return the ids of everything that waits in the store, by time."""
+    return [observation.id for observation in store.get_due(now=after(1e9), limit=100_000)]
+
+
+class DyingStore(SQLiteStore):
+    """A store whose process dies right after its commit."""
+
+    def add_observations(self, observations: Sequence[Observation], *, settle_s: float) -> list[Observation]:
+        """Commit, and die."""
+        super().add_observations(observations, settle_s=settle_s)
+        raise KeyboardInterrupt
+
+
+def test_missing_folder_holds_nothing(folder: Path, store: SQLiteStore) -> None:
+    """Before the first hit there is nothing to drain, and nothing is made."""
+    assert drain(folder, store, settle_s=0) == 0
+    assert not folder.exists()
+
+
+def test_dead_owner_s_journal_is_moved_and_removed(folder: Path, store: SQLiteStore) -> None:
+    """Batches follow each other until the journal is empty, and then its files are gone."""
+    observations = fill(folder, 25)
+    assert drain(folder, store, settle_s=0, batch=10) == 25
+    assert get_stored(store) == [observation.id for observation in observations]
+    assert list(folder.iterdir()) == []
+
+
+def test_living_owner_s_journal_stays(folder: Path, store: SQLiteStore) -> None:
+    """A living owner's rows are moved, its file stays, and it goes on writing to it."""
+    journal = Journal(folder)
+    for count in (1, 2):
+        journal.append(make_observation(b"8 bytes."))
+        assert drain(folder, store, settle_s=0) == 1
+        assert len(get_stored(store)) == count
+    assert len(list(folder.glob("*.journal"))) == 1
+    journal.close()
+
+
+def test_death_after_the_store_s_commit_doubles_nothing(folder: Path, store: SQLiteStore, database: Path) -> None:
+    """A drain that dies between the store's commit and the deletion is repeated without harm."""
+    observations = fill(folder, 5)
+    dying = DyingStore(database)
+    with pytest.raises(KeyboardInterrupt):
+        drain(folder, dying, settle_s=0)
+    dying.close()
+    assert drain(folder, store, settle_s=0) == 0
+    assert get_stored(store) == [observation.id for observation in observations]
+    assert list(folder.iterdir()) == []
+
+
+def test_store_that_is_down_leaves_the_journals(folder: Path, tmp_path: Path, store: SQLiteStore) -> None:
+    """Where the store cannot take them, the hits stay where they are and are moved later."""
+    fill(folder, 5)
+    (tmp_path / "blocked").write_text("")
+    with pytest.raises(StoreUnavailableError):
+        drain(folder, SQLiteStore(tmp_path / "blocked" / "mailnod.db"), settle_s=0)
+    assert drain(folder, store, settle_s=0) == 5
+
+
+def test_withdrawal_is_checked_again(folder: Path, store: SQLiteStore) -> None:
+    """Hits that were written down before the collector knew of a withdrawal are discarded."""
+    delivery = make_delivery()
+    store.add_delivery(delivery)
+    journal = Journal(folder)
+    journal.append(make_observation(delivery.id))
+    journal.close()
+    store.record_consent("ann@example.com", make_consent(DENIED))
+    assert drain(folder, store, settle_s=0) == 0
+    assert get_stored(store) == []
+    assert list(folder.iterdir()) == []
+
+
+def test_new_observations_are_reported_after_their_commit(folder: Path, store: SQLiteStore) -> None:
+    """The callback gets each observation that is new, once it is in the store, and no known one."""
+    observations = fill(folder, 3)
+    store.add_observations(observations[:1], settle_s=0)
+    seen: list[Observation] = []
+
+    def note(observation: Observation) -> None:
+        assert observation.id in get_stored(store)
+        seen.append(observation)
+
+    drain(folder, store, settle_s=0, on_recorded=note)
+    assert seen == observations[1:]
+
+
+def test_file_that_is_no_journal_is_set_aside(
+    folder: Path, store: SQLiteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file of rubbish is renamed, named in the log once, and does not stop the others."""
+    (folder).mkdir()
+    (folder / "0-rubbish.journal").write_bytes(b"rubbish " * 1000)
+    fill(folder, 3)
+    with caplog.at_level(logging.ERROR):
+        assert drain(folder, store, settle_s=0) == 3
+        assert drain(folder, store, settle_s=0) == 0
+    assert [path.name for path in folder.iterdir()] == ["0-rubbish.corrupt"]
+    assert len(caplog.records) == 1
+    assert "0-rubbish.journal" in caplog.text
+
+
+def test_readable_rows_of_a_damaged_journal_are_kept(folder: Path, store: SQLiteStore) -> None:
+    """From a journal with a broken page in the middle, the rows on both sides of it reach the store."""
+    observations = fill(folder, 200, user_agent="x" * 500)
+    (path,) = folder.glob("*.journal")
+    page = 4096
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // page // 2 * page)
+        file.write(b"\xff" * page)
+    moved = drain(folder, store, settle_s=0)
+    stored = get_stored(store)
+    assert 150 < moved < 200
+    assert len(stored) == moved
+    assert {observations[0].id, observations[-1].id} <= set(stored)
+    assert [p.name for p in folder.glob("*.corrupt")] == [path.with_suffix(".corrupt").name]
+
+
+def test_owner_of_a_damaged_journal_begins_another(folder: Path, store: SQLiteStore) -> None:
+    """When a living owner's journal is set aside, its next hit goes to a new file and is drained."""
+    journal = Journal(folder)
+    journal.append(make_observation(b"8 bytes."))
+    (path,) = folder.glob("*.journal")
+    path.write_bytes(b"rubbish " * 1000)
+    drain(folder, store, settle_s=0)
+    observation = make_observation(b"8 bytes.")
+    journal.append(observation)
+    journal.close()
+    drain(folder, store, settle_s=0)
+    assert observation.id in get_stored(store)
+
+
+def test_row_that_is_no_observation_is_set_aside(
+    folder: Path, store: SQLiteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A row that cannot be read is kept in a file that is set aside, and the others are moved."""
+    fill(folder, 3)
+    (path,) = folder.glob("*.journal")
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE hits SET headers = '{' WHERE seq = 2")
+    connection.commit()
+    connection.close()
+    with caplog.at_level(logging.ERROR):
+        assert drain(folder, store, settle_s=0, batch=1) == 2
+    assert [p.suffix for p in folder.iterdir()] == [".corrupt"]
+    assert len(caplog.records) == 1
+
+
+def test_journal_copied_back_from_a_backup_doubles_nothing(folder: Path, store: SQLiteStore, tmp_path: Path) -> None:
+    """A journal that comes again is known hit by hit."""
+    fill(folder, 3)
+    shutil.copytree(folder, tmp_path / "backup")
+    assert drain(folder, store, settle_s=0) == 3
+    assert drain(tmp_path / "backup", store, settle_s=0) == 0
+    assert len(get_stored(store)) == 3
+
+
+def test_leftovers_are_swept(folder: Path, store: SQLiteStore) -> None:
+    """The lock of a process that died before or after its journal lived is removed."""
+    folder.mkdir()
+    (folder / "1-aa.lock").touch()
+    (folder / "1-aa.journal-wal").touch()
+    drain(folder, store, settle_s=0)
+    assert list(folder.iterdir()) == []

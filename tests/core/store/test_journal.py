@@ -1,0 +1,258 @@
+"""The journal: acknowledged means on the disk, in every thread and every process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contracts.store_contract import after, make_observation
+from mailnod.errors import StoreUnavailableError
+from mailnod.model import EventFilter, Observation
+from mailnod.store.drain import drain
+from mailnod.store.journal import Journal
+from mailnod.store.sqlite import SQLiteStore
+
+#: What the subprocesses of these tests begin with.
+PRELUDE = """
+import os, sys, threading
+from datetime import UTC, datetime
+from pathlib import Path
+from mailnod.model import Hit, Observation
+from mailnod.store.ids import new_id
+from mailnod.store.journal import Journal
+
+journal = Journal(Path(sys.argv[1]))
+
+def append():
+    now = datetime.now(UTC)
+    hit = Hit(kind="open", method="GET", ip="192.0.2.1", user_agent="Mail", headers={}, received_at=now)
+    observation = Observation(id=new_id(now), hit=hit, delivery_id=b"8 bytes.")
+    journal.append(observation)
+    os.write(1, observation.id.hex().encode() + b"\\n")
+"""
+UNDER_LOAD = """
+def work():
+    while True:
+        append()
+
+for _ in range(4):
+    threading.Thread(target=work).start()
+"""
+PREFORKED = """
+append()
+children = []
+for _ in range(4):
+    pid = os.fork()
+    if not pid:
+        threads = [threading.Thread(target=lambda: [append() for _ in range(10)]) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        os._exit(0)
+    children.append(pid)
+append()
+for pid in children:
+    assert os.waitpid(pid, 0)[1] == 0
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Name a folder of journals that is not there yet."""
+    return tmp_path / "state" / "journals"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a file system of one megabyte."""
+    if os.geteuid() != 0:
+        pytest.skip("root: needed to mount a file system")
+    mount = tmp_path / "small"
+    mount.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mount)]
+    if subprocess.run(command, capture_output=True).returncode != 0:
+        pytest.skip("root: mounting is not allowed here")
+    yield mount
+    subprocess.run(["umount", "--lazy", str(mount)], check=True)
+
+
+def start(script: str, folder: Path) -> subprocess.Popen[str]:
+    """Run a script in a process of its own."""
+    return subprocess.Popen([sys.executable, "-c", PRELUDE + script, str(folder)], stdout=subprocess.PIPE, text=True)
+
+
+def get_stored(store: SQLiteStore) -> list[str]:
+    """Return the ids of everything that waits in the store."""
+    return [observation.id.hex() for observation in store.get_due(now=after(1e9), limit=1_000_000)]
+
+
+def test_nothing_is_opened_before_the_first_append(folder: Path) -> None:
+    """A journal that is made, and closed, without a hit leaves no trace."""
+    Journal(folder).close()
+    assert not folder.exists()
+
+
+def test_appended_hit_is_in_the_file(folder: Path, store: SQLiteStore) -> None:
+    """What was appended can be drained at once, in a folder and files that nobody else may read."""
+    journal = Journal(folder)
+    observation = make_observation(b"8 bytes.", kind="click", ip=None, user_agent="")
+    journal.append(observation)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert drain(folder, store, settle_s=0) == 1
+    assert store.get_due(now=after(1)) == [observation]
+    journal.close()
+
+
+def test_every_thread_s_hits_are_there(folder: Path, store: SQLiteStore) -> None:
+    """Hits of many threads at once are all written, each once."""
+    journal = Journal(folder)
+    observations = [make_observation(b"8 bytes.", at=after(i)) for i in range(800)]
+
+    def work(part: list[Observation]) -> None:
+        for observation in part:
+            journal.append(observation)
+
+    threads = [threading.Thread(target=work, args=(observations[i::16],)) for i in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    journal.close()
+    assert drain(folder, store, settle_s=0) == 800
+    assert sorted(get_stored(store)) == [observation.id.hex() for observation in observations]
+
+
+def test_hits_that_wait_share_a_commit(folder: Path, store: SQLiteStore) -> None:
+    """While one commit is held up, those who come meanwhile wait for the next one together."""
+    journal = Journal(folder)
+    journal.append(make_observation(b"8 bytes."))
+    (path,) = folder.glob("*.journal")
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    threads = [
+        threading.Thread(target=journal.append, args=(make_observation(b"8 bytes.", at=after(i)),)) for i in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    assert all(thread.is_alive() for thread in threads)
+    blocker.execute("COMMIT")
+    for thread in threads:
+        thread.join()
+    (count,) = blocker.execute("SELECT count(*) FROM hits").fetchone()
+    blocker.close()
+    journal.close()
+    assert count == 9
+
+
+def test_closed_journal_begins_another_file(folder: Path, store: SQLiteStore) -> None:
+    """After a close the next append opens a new file, and both are drained and removed."""
+    journal = Journal(folder)
+    for _ in range(2):
+        journal.append(make_observation(b"8 bytes."))
+        journal.close()
+    assert len(list(folder.glob("*.journal"))) == 2
+    assert drain(folder, store, settle_s=0) == 2
+    assert list(folder.iterdir()) == []
+
+
+def test_unlinked_file_loses_nothing_that_was_acknowledged_after(folder: Path, store: SQLiteStore) -> None:
+    """A journal that was deleted under its owner is noticed by the next append, which writes to a new one."""
+    journal = Journal(folder)
+    journal.append(make_observation(b"8 bytes."))
+    for path in folder.iterdir():
+        path.unlink()
+    observation = make_observation(b"8 bytes.")
+    journal.append(observation)
+    journal.close()
+    assert drain(folder, store, settle_s=0) == 1
+    assert store.get_due(now=after(1)) == [observation]
+
+
+def test_removed_folder_is_made_again(folder: Path, store: SQLiteStore) -> None:
+    """An append after the whole folder was removed begins anew."""
+    journal = Journal(folder)
+    journal.append(make_observation(b"8 bytes."))
+    shutil.rmtree(folder)
+    journal.append(make_observation(b"8 bytes."))
+    journal.close()
+    assert drain(folder, store, settle_s=0) == 1
+
+
+def test_folder_that_is_a_file_is_reported(tmp_path: Path) -> None:
+    """Where no journal can be made, the append says so and names the place."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailableError, match="file"):
+        Journal(tmp_path / "file").append(make_observation(b"8 bytes."))
+
+
+def test_full_disk_is_reported_and_recovered_from(small_disk: Path, store: SQLiteStore) -> None:
+    """On a full disk an append fails, and the same journal goes on when there is room again."""
+    folder = small_disk / "journals"
+    journal = Journal(folder)
+    acknowledged = [make_observation(b"8 bytes.")]
+    journal.append(acknowledged[0])
+    ballast = small_disk / "ballast"
+    with pytest.raises(OSError, match="No space left"):
+        ballast.write_bytes(bytes(2_000_000))
+    error = None
+    while error is None:
+        observation = make_observation(b"8 bytes.")
+        try:
+            journal.append(observation)
+        except StoreUnavailableError as raised:
+            error = raised
+        else:
+            acknowledged.append(observation)
+    assert "full" in str(error)
+    ballast.unlink()
+    acknowledged.append(make_observation(b"8 bytes."))
+    journal.append(acknowledged[-1])
+    journal.close()
+    assert drain(folder, store, settle_s=0) == len(acknowledged)
+    assert sorted(get_stored(store)) == [observation.id.hex() for observation in acknowledged]
+
+
+def test_every_forked_process_has_its_own_file(folder: Path, store: SQLiteStore) -> None:
+    """After a fork each process writes to a new file, the parent goes on with its own, and each hit is there once."""
+    process = start(PREFORKED, folder)
+    acknowledged = process.communicate(timeout=120)[0].split()
+    assert process.returncode == 0
+    assert len(acknowledged) == 2 + 4 * 40
+    assert len({path.name.partition("-")[0] for path in folder.glob("*.journal")}) == 5
+    assert len(list(folder.glob("*.journal"))) == 5
+    assert drain(folder, store, settle_s=0) == len(acknowledged)
+    assert sorted(get_stored(store)) == sorted(acknowledged)
+    assert list(folder.iterdir()) == []
+
+
+def test_kill_loses_and_doubles_nothing(folder: Path, store: SQLiteStore) -> None:
+    """Killed ten times under load and drained meanwhile, every acknowledged hit is in the store, once."""
+    acknowledged: set[str] = set()
+    drained = 0
+    for _ in range(10):
+        process = start(UNDER_LOAD, folder)
+        assert process.stdout is not None
+        acknowledged |= {process.stdout.readline().strip() for _ in range(100)}
+        drained += drain(folder, store, settle_s=0)
+        process.kill()
+        # A last line may have been cut off, and then nobody was told.
+        acknowledged |= {line.strip() for line in process.stdout if line.endswith("\n")}
+        process.stdout.close()
+        process.wait()
+    drained += drain(folder, store, settle_s=0)
+    stored = get_stored(store)
+    assert len(acknowledged) >= 1000
+    assert acknowledged - set(stored) == set()
+    assert len(stored) == len(set(stored)) == drained
+    assert list(folder.iterdir()) == []
+    assert store.get_events(EventFilter()) == []

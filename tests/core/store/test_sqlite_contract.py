@@ -1,0 +1,23 @@
+"""The SQLite store keeps the contract of stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from contracts.store_contract import StoreContract
+from mailnod.store.base import Store
+from mailnod.store.sqlite import SQLiteStore
+
+
+class TestSQLiteStore(StoreContract):
+    """Every rule of the contract, on a file."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        """Give an empty SQLite store."""
+        store = SQLiteStore(tmp_path / "mailnod.db")
+        yield store
+        store.close()
