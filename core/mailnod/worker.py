@@ -107,7 +107,7 @@ class Worker:
                 if done and report is not None:
                     report(done)
             stop.wait(PAUSE_S)
-        self._release_lease()
+        self.release_lease()
 
     def _notify_recorded(self) -> Callable[..., None] | None:
         if not self._plugins.has("observation_recorded"):
@@ -120,7 +120,8 @@ class Worker:
     def _renew_lease(self) -> bool:
         return self._store.acquire_lease(LEASE, holder=self._holder(), now=self._clock.now(), ttl_s=LEASE_S)
 
-    def _release_lease(self) -> None:
+    def release_lease(self) -> None:
+        """Let another process work at once; a lease that cannot be given back runs out by itself."""
         try:
             self._store.release_lease(LEASE, holder=self._holder())
         except StoreError as error:

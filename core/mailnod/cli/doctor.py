@@ -128,11 +128,10 @@ def _check_plugins(cli: CliContext) -> Iterator[Finding]:
 def _check_store(cli: CliContext) -> Iterator[Finding]:
     path = cli.settings.database
     if not path.exists():
-        folder = path.absolute().parent
-        if os.access(folder, os.W_OK | os.X_OK):
+        if _can_make(path):
             yield _ok("store", f"{path} is not there yet; the first tracked mail makes it")
         else:
-            yield _broken("store", f"{path} is not there and {folder} cannot be written")
+            yield _broken("store", f"{path} is not there and cannot be made by this user")
         return
     try:
         wrong = cli.reader.check()
@@ -149,11 +148,12 @@ def _check_store(cli: CliContext) -> Iterator[Finding]:
 
 def _check_journals(folder: Path) -> Iterator[Finding]:
     if not folder.exists():
-        parent = folder.absolute().parent
-        if os.access(parent, os.W_OK | os.X_OK):
+        if _can_make(folder):
             yield _ok("journals", f"{folder} is not there yet; the first hit makes it")
         else:
-            yield _broken("journals", f"{folder} is not there and {parent} cannot be written: no hit could be recorded")
+            yield _broken(
+                "journals", f"{folder} is not there and cannot be made by this user: no hit could be recorded"
+            )
         return
     if not os.access(folder, os.W_OK | os.X_OK):
         yield _broken("journals", f"{folder} cannot be written: no hit can be recorded")
@@ -162,6 +162,11 @@ def _check_journals(folder: Path) -> Iterator[Finding]:
         path for path in folder.iterdir() if path.is_file() and not path.name.endswith(("-wal", "-shm", "-journal"))
     ]
     yield _ok("journals", f"{folder}: {len(waiting)} journals; hits in them are drained by a worker")
+
+
+def _can_make(path: Path) -> bool:
+    nearest = next(folder for folder in path.absolute().parents if folder.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 
 def _get_versions() -> Iterator[str]:

@@ -34,8 +34,8 @@ THREADS = 4
 def serve(cli: CliContext, *, host: str, port: int) -> None:
     """Run the collector alone, until SIGTERM or Ctrl-C.
 
-    It needs MAILNOD_SECRET_KEYS and MAILNOD_BASE_URL as the app that sends has them. Put a reverse proxy with TLS in
-    front of it and name that proxy in MAILNOD_TRUSTED_PROXIES.
+    It needs MAILNOD_SECRET_KEYS as the app that sends has them. Put a reverse proxy with TLS in front of it and name
+    that proxy in MAILNOD_TRUSTED_PROXIES.
     """
     if importlib.util.find_spec("granian") is None:
         raise ConfigurationError(

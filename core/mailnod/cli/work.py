@@ -33,6 +33,7 @@ def work(cli: CliContext, *, once: bool, as_json: bool) -> None:
         done = cli.tracker.work_once()
         if done is None:
             raise click.ClickException("another process is at work on this store")
+        cli.tracker.worker.release_lease()
         _show(cli, done, as_json=as_json)
         return
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -1,0 +1,93 @@
+"""``mailnod doctor`` and ``mailnod plugins``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+Run = Callable[..., Result]
+
+
+def examine(run: Run, *, exit_code: int) -> dict[str, str]:
+    """Return the findings that are not fine, as ``subject: level``."""
+    result = run("doctor", "--json")
+    assert result.exit_code == exit_code, result.output
+    return {f["subject"]: f["level"] for f in json.loads(result.stdout) if f["level"] != "ok"}
+
+
+def test_sound_set_up_is_fine(run: Run, campaign: None) -> None:
+    """A working set-up has no finding but fine ones, and ends with 0."""
+    assert examine(run, exit_code=0) == {}
+
+
+def test_set_up_before_the_first_mail_is_fine(run: Run, tmp_path: Path) -> None:
+    """A store that is not there yet is no fault, and looking makes none."""
+    assert examine(run, exit_code=0) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_table_shows_routes_with_their_consent(run: Run) -> None:
+    """Each route that tracks is shown with what it asks for."""
+    shown = run("doctor").stdout
+    assert "opens and clicks, consent assumed" in shown
+
+
+def test_missing_keys_are_broken(run: Run, environ: dict[str, str]) -> None:
+    """Without keys no link can be signed."""
+    del environ["MAILNOD_SECRET_KEYS"]
+    assert examine(run, exit_code=1) == {"keys": "broken"}
+
+
+def test_short_secret_is_a_warning(run: Run, environ: dict[str, str]) -> None:
+    """A secret that could be guessed is named by its key's id, and not shown."""
+    environ["MAILNOD_SECRET_KEYS"] = "shorty"
+    assert examine(run, exit_code=0) == {"keys": "warning"}
+    assert "shorty" not in run("doctor").stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "finding"),
+    [
+        ("MAILNOD_BASE_URL", "http://app.example/t", {"settings": "warning"}),
+        ("MAILNOD_BASEURL", "https://app.example", {"settings": "warning"}),
+        ("MAILNOD_ROUTES", "{}", {"routes": "warning"}),
+        ("MAILNOD_SETTLE_S", "soon", {"settings": "broken"}),
+        ("MAILNOD_SECRET_KEYS", "0:signs:x", {"keys": "broken", "plugins": "broken"}),
+    ],
+)
+def test_doubtful_and_wrong_settings_show(
+    run: Run, environ: dict[str, str], name: str, value: str, finding: dict[str, str]
+) -> None:
+    """What is probably not meant is a warning, what cannot be read is broken."""
+    environ[name] = value
+    assert examine(run, exit_code=1 if "broken" in finding.values() else 0) == finding
+
+
+def test_damaged_store_is_broken(run: Run, environ: dict[str, str]) -> None:
+    """A file that is no database is named."""
+    Path(environ["MAILNOD_DATABASE"]).write_bytes(b"not a database " * 100)
+    assert examine(run, exit_code=1)["store"] == "broken"
+
+
+def test_impossible_folder_is_broken(run: Run, environ: dict[str, str], tmp_path: Path) -> None:
+    """Where neither store nor journals can be made, both are broken."""
+    (tmp_path / "file").touch()
+    environ["MAILNOD_DATABASE"] = str(tmp_path / "file" / "mailnod.db")
+    assert {"store", "journals"} <= set(examine(run, exit_code=1))
+
+
+def test_missing_folder_will_be_made(run: Run, environ: dict[str, str], tmp_path: Path) -> None:
+    """A folder that can be made is no fault."""
+    environ["MAILNOD_DATABASE"] = str(tmp_path / "new" / "mailnod.db")
+    assert examine(run, exit_code=0) == {}
+
+
+def test_plugins_lists_hooks(run: Run) -> None:
+    """The built-in consent store is a plugin, and shows as one."""
+    found = json.loads(run("plugins", "--json").stdout)
+    assert any(one["hooks"] == ["get_consent"] and "ConsentStore" in one["source"] for one in found)
+    assert "get_consent" in run("plugins").stdout
