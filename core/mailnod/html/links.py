@@ -1,0 +1,156 @@
+"""Decide for each link of a mail whether it is tracked, where it leads, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mailnod.html.entities import decode_attribute
+from mailnod.html.scan import Anchor, Attribute
+from mailnod.html.unsubscribe import find_targets, is_unsubscribe_text
+from mailnod.html.urls import MAX_TRACKED_URL, TrackingBase, find_destination, is_excluded, quote_destination
+from mailnod.model import Link
+
+__all__ = ["OWN_ATTRIBUTE", "LinkRules", "TrackedLink", "decide_links", "find_own_attributes"]
+
+#: Our own per-link attribute; it never leaves with the mail.
+OWN_ATTRIBUTE: Final = "data-mailnod"
+
+#: Opt-outs of other senders and relays and the value that means off; None where the attribute alone does.
+_FOREIGN_OPT_OUTS: Final[dict[str, str | None]] = {
+    "data-pm-no-track": None,
+    "data-no-track": None,
+    "data-skip-click": None,
+    "ses:no-track": None,
+    "disable-tracking": "true",
+    "clicktracking": "off",
+    "data-msys-clicktrack": "0",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRules:
+    """What links are decided by."""
+
+    base: TrackingBase
+    #: Returns the tag of 16 characters that seals a position and its destination.
+    tag_link: Callable[[int, str], str]
+    track_clicks: bool
+    excluded_hosts: Sequence[str] = ()
+    #: Value of the mail's ``List-Unsubscribe`` header.
+    list_unsubscribe: str | None = None
+    #: Whether a plugin lets a link be tracked; asked last.
+    allow_link: Callable[[Link], bool] | None = None
+    #: A plugin's other destination for a link that is tracked.
+    change_url: Callable[[str, Link], str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedLink:
+    """A decided link and, where it is tracked, what follows the token in its new URL."""
+
+    link: Link
+    #: ``.index.tag?u=destination``; "" where the link stays as it is.
+    suffix: str = ""
+
+
+def decide_links(html: str, anchors: Sequence[Anchor], rules: LinkRules) -> tuple[TrackedLink, ...]:
+    """Decide each link of a mail.
+
+    :param html: the source.
+    :param anchors: its live links, in document order.
+    :param rules: what is asked for.
+    :returns: one decided link for each anchor.
+    """
+    targets = find_targets(rules.list_unsubscribe)
+    return tuple(_decide(html, index, anchor, rules, targets) for index, anchor in enumerate(anchors))
+
+
+def find_own_attributes(anchor: Anchor) -> Iterator[Attribute]:
+    """Yield each of our own attributes of an element."""
+    return (attribute for attribute in anchor.attributes if attribute.name == OWN_ATTRIBUTE)
+
+
+def _decide(html: str, index: int, anchor: Anchor, rules: LinkRules, targets: frozenset[str]) -> TrackedLink:
+    start, end = anchor.href.value_start, anchor.href.value_end
+    raw = html[start:end]
+    destination = find_destination(decode_attribute(raw))
+    obstacle = destination.obstacle or _find_exemption(html, anchor, destination.url, destination.host, rules, targets)
+    link = Link(
+        index=index,
+        start=start,
+        end=end,
+        raw=raw,
+        url=destination.url,
+        tracked=obstacle is None,
+        reason=obstacle or "tracked",
+    )
+    if obstacle is not None:
+        return TrackedLink(link=link)
+    if rules.allow_link is not None and not rules.allow_link(link):
+        return _leave(link, "refused by a plugin")
+    return _track(_change(link, rules), rules)
+
+
+def _track(link: Link, rules: LinkRules) -> TrackedLink:
+    suffix = f".{link.index}.{rules.tag_link(link.index, link.url)}?u={quote_destination(link.url)}"
+    # The token has 32 characters, the path around it "/c/".
+    if len(rules.base.url) + 3 + 32 + len(suffix) > MAX_TRACKED_URL:
+        return _leave(link, "too long")
+    return TrackedLink(link=link, suffix=suffix)
+
+
+def _leave(link: Link, reason: str) -> TrackedLink:
+    return TrackedLink(link=replace(link, tracked=False, reason=reason))
+
+
+def _change(link: Link, rules: LinkRules) -> Link:
+    """Let a plugin change the destination; one that no rule lets through is ignored."""
+    if rules.change_url is None:
+        return link
+    changed = find_destination(rules.change_url(link.url, link))
+    return link if changed.obstacle is not None else replace(link, url=changed.url)
+
+
+def _find_exemption(
+    html: str, anchor: Anchor, url: str, host: str, rules: LinkRules, targets: frozenset[str]
+) -> str | None:
+    """Say why a link with a good destination stays as it is, or None."""
+    if not rules.track_clicks:
+        return "clicks off"
+    if opt_out := _find_opt_out(html, anchor):
+        return f"opted out by {opt_out}"
+    if rules.base.owns_link(url):
+        return "already tracked"
+    if url in targets or _has_unsubscribe_rel(html, anchor) or is_unsubscribe_text(html, anchor.end):
+        return "unsubscribe link"
+    if entry := is_excluded(host, rules.excluded_hosts):
+        return f"excluded host {entry!r}"
+    return None
+
+
+def _find_opt_out(html: str, anchor: Anchor) -> str | None:
+    """Return the name of the attribute that opts a link out, or None; doubt means no tracking."""
+    seen: set[str] = set()
+    for attribute in anchor.attributes:
+        name = attribute.name
+        if name in seen:
+            continue
+        seen.add(name)
+        if name == OWN_ATTRIBUTE and _value(html, attribute) != "on":
+            return name
+        if name in _FOREIGN_OPT_OUTS and _FOREIGN_OPT_OUTS[name] in (None, _value(html, attribute)):
+            return name
+    return None
+
+
+def _has_unsubscribe_rel(html: str, anchor: Anchor) -> bool:
+    rel = next((attribute for attribute in anchor.attributes if attribute.name == "rel"), None)
+    return rel is not None and "unsubscribe" in _value(html, rel).split()
+
+
+def _value(html: str, attribute: Attribute) -> str:
+    if attribute.value_start < 0:
+        return ""
+    return decode_attribute(html[attribute.value_start : attribute.value_end]).strip().lower()

@@ -1,0 +1,254 @@
+"""Edit the HTML of a mail: links lead to the collector, a pixel is added, and every other byte stays.
+
+A plan is compiled once per template; filling it with a recipient's token is a join.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+from urllib.parse import unquote
+
+from mailnod.errors import RewriteError
+from mailnod.html.entities import decode_attribute
+from mailnod.html.links import LinkRules, decide_links, find_own_attributes
+from mailnod.html.scan import Anchor, Attribute, Scan, scan
+from mailnod.html.urls import TrackingBase, parse_base
+from mailnod.model import Link
+
+__all__ = ["CLIP_BYTES", "TOKEN_CHARACTERS", "PixelPlace", "Plan", "compile_plan"]
+
+#: Gmail shows no more of a body than this, and so no pixel behind it (mautic/mautic#13522).
+CLIP_BYTES: Final = 102 * 1024
+
+#: Every token has this many characters, all of them safe in a URL's path.
+TOKEN_CHARACTERS: Final = 32
+
+PixelPlace = Literal["before </body>", "end", "top", "none"]
+
+_TOKEN = re.compile(r"[A-Za-z0-9_\-]{32}")
+_DUMMY_TOKEN = "A" * TOKEN_CHARACTERS
+_PIXEL_TAIL = '.gif" width="1" height="1" alt="" style="border:0;width:1px;height:1px">'
+_WHITE_SPACE = "\t\n\f\r "
+
+
+class _Edit(NamedTuple):
+    """Replace source[start:end] by ``before`` + token + ``after``; by nothing where ``before`` is empty."""
+
+    start: int
+    end: int
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The edits of one HTML text, ready to be filled with a token."""
+
+    #: The text as it came.
+    source: str
+    #: Every live link of the source, in document order.
+    links: tuple[Link, ...]
+    #: The edited text, cut at each place where the token stands.
+    pieces: tuple[str, ...]
+    #: Where the pixel stands.
+    pixel: PixelPlace
+    #: Where attributes of our own stood in the source, each as (start, end).
+    removed: tuple[tuple[int, int], ...]
+    #: Where the collector is reached.
+    base: TrackingBase
+
+    @property
+    def changed(self) -> bool:
+        """Whether filling gives another text than the source."""
+        return self.pieces != (self.source,)
+
+    def fill(self, token: str) -> str:
+        """Return the edited text for one delivery.
+
+        :param token: 32 characters of the URL-safe base64 alphabet, the same for every slot.
+        :raises RewriteError: where it is anything else.
+        """
+        if not _TOKEN.fullmatch(token):
+            raise RewriteError("a token has 32 characters of A-Z, a-z, 0-9, '-' and '_'; this one has other ones")
+        return token.join(self.pieces)
+
+    def restore(self, filled: str) -> str:
+        """Take the edits back.
+
+        :param filled: a text that this plan filled, with any token.
+        :returns: the source, exactly.
+        :raises RewriteError: where the text was not made by this plan.
+        """
+        start = len(self.pieces[0])
+        token = filled[start : start + TOKEN_CHARACTERS] if len(self.pieces) > 1 else ""
+        if token.join(self.pieces) != filled or (token and not _TOKEN.fullmatch(token)):
+            raise RewriteError("this text cannot be restored: it was not filled by this plan, or edited since")
+        return self.source
+
+    def verify(self) -> None:
+        """Read the filled text afresh and check that it is the source but for the edits.
+
+        :raises RewriteError: where a browser would see other links, not exactly one pixel, or other text.
+        """
+        filled = self.fill(_DUMMY_TOKEN)
+        found = scan(filled, images=True)
+        if len(found.anchors) != len(self.links):
+            raise RewriteError(f"the edited HTML has {len(found.anchors)} live links, not {len(self.links)}")
+        for link, anchor in zip(self.links, found.anchors, strict=True):
+            if not self._leads_on(link, filled[anchor.href.value_start : anchor.href.value_end]):
+                raise RewriteError(f"link {link.index} was not edited as planned", offset=link.start)
+        added: list[tuple[int, int]] = []
+        if self.pixel != "none":
+            added = [(image.start, image.end) for image in found.images if _is_own_image(filled, image.src, self.base)]
+            if len(added) != 1:
+                raise RewriteError(f"the edited HTML has {len(added)} live pixels, not one")
+        untouched = _mask(self.source, [*((link.start, link.end) for link in self.links), *self.removed])
+        if untouched != _mask(filled, [*_href_spans(found.anchors), *added]):
+            raise RewriteError("the edited HTML differs from the source outside its links and its pixel")
+
+    def _leads_on(self, link: Link, raw: str) -> bool:
+        """Tell whether an edited ``href`` is what was planned for the link."""
+        if not link.tracked:
+            return raw == link.raw
+        path, _, destination = decode_attribute(raw).partition("?u=")
+        return self.base.owns_link(path) and unquote(destination) == link.url
+
+
+def compile_plan(
+    html: str,
+    *,
+    base_url: str,
+    tag_link: Callable[[int, str], str],
+    track_opens: bool,
+    track_clicks: bool,
+    excluded_hosts: Sequence[str] = (),
+    list_unsubscribe: str | None = None,
+    allow_link: Callable[[Link], bool] | None = None,
+    change_url: Callable[[str, Link], str] | None = None,
+) -> Plan:
+    """Plan the edits of one HTML text and verify them.
+
+    :param html: the decoded text.
+    :param base_url: where the collector is reached; a trailing slash does not count.
+    :param tag_link: returns the tag of 16 URL-safe characters that seals a link's position and destination.
+    :param track_opens: whether a pixel is added.
+    :param track_clicks: whether links lead to the collector. With both off the text stays as it is.
+    :param excluded_hosts: lower case; ``.example.com`` means that host and every host below it.
+    :param list_unsubscribe: the mail's ``List-Unsubscribe`` header; its targets are not tracked.
+    :param allow_link: whether a link that all rules let through is tracked.
+    :param change_url: returns another destination for a tracked link; one that is no good URL is ignored.
+    :returns: the verified plan.
+    :raises RewriteError: where the edits cannot be made with the promise that all else stays.
+    :raises ConfigurationError: where ``base_url`` is not an absolute http(s) URL.
+    """
+    base = parse_base(base_url)
+    found = scan(html, images=track_opens and "/o/" in html)
+    rules = LinkRules(
+        base=base,
+        tag_link=tag_link,
+        track_clicks=track_clicks,
+        excluded_hosts=excluded_hosts,
+        list_unsubscribe=list_unsubscribe,
+        allow_link=allow_link,
+        change_url=change_url,
+    )
+    decided = decide_links(html, found.anchors, rules)
+    links = tuple(entry.link for entry in decided)
+    if not (track_opens or track_clicks):
+        return Plan(source=html, links=links, pieces=(html,), pixel="none", removed=(), base=base)
+    removed = _find_removed(html, found.anchors)
+    edits = [_Edit(start, end) for start, end in removed]
+    edits += [
+        _Edit(entry.link.start, entry.link.end, f"{base.url}/c/", entry.suffix)
+        for entry in decided
+        if entry.link.tracked
+    ]
+    pixel: PixelPlace = "none"
+    if track_opens:
+        pixel, offset = _place_pixel(html, found, base, edits)
+        if pixel != "none":
+            edits.append(_Edit(offset, offset, f'<img src="{base.url}/o/', _PIXEL_TAIL))
+    plan = Plan(source=html, links=links, pieces=_cut(html, edits), pixel=pixel, removed=removed, base=base)
+    if plan.changed:
+        plan.verify()
+    return plan
+
+
+def _find_removed(html: str, anchors: Sequence[Anchor]) -> tuple[tuple[int, int], ...]:
+    """Return the span of each attribute of our own, with the white space before it where no two others need it."""
+    spans: list[tuple[int, int]] = []
+    for anchor in anchors:
+        for own in find_own_attributes(anchor):
+            parted = html[own.start - 1] in _WHITE_SPACE and html[own.end] in f"{_WHITE_SPACE}>"
+            spans.append((own.start - parted, own.end))
+    return tuple(spans)
+
+
+def _href_spans(anchors: Sequence[Anchor]) -> list[tuple[int, int]]:
+    return [(anchor.href.value_start, anchor.href.value_end) for anchor in anchors]
+
+
+def _place_pixel(html: str, found: Scan, base: TrackingBase, edits: Sequence[_Edit]) -> tuple[PixelPlace, int]:
+    if not html or found.frameset or any(_is_own_image(html, image.src, base) for image in found.images):
+        return "none", 0
+    if _rewritten_bytes(html, base, edits) > CLIP_BYTES and (top := _find_top(html, found)) is not None:
+        return "top", top
+    if found.body_end is not None:
+        return "before </body>", found.body_end
+    if found.html_end is not None:
+        return "end", found.html_end
+    return "end", found.safe_end
+
+
+def _find_top(html: str, found: Scan) -> int | None:
+    """Return the earliest place at which a pixel is part of the body, or None where that is not clear."""
+    if found.body_start is not None or found.head_end is not None:
+        return found.body_start if found.body_start is not None else found.head_end
+    start = 1 if html.startswith("\N{ZERO WIDTH NO-BREAK SPACE}") else 0
+    begins = html[start : start + 200].lstrip(_WHITE_SPACE).lower()
+    return None if begins.startswith(("<!doctype", "<html", "<head", "<?xml", "<!--")) else start
+
+
+def _is_own_image(html: str, src: Attribute, base: TrackingBase) -> bool:
+    return base.owns_pixel(decode_attribute(html[src.value_start : src.value_end]))
+
+
+def _rewritten_bytes(html: str, base: TrackingBase, edits: Sequence[_Edit]) -> int:
+    """Return the size of the edited text with its pixel, in UTF-8."""
+    size = len(html) if html.isascii() else len(html.encode("utf-8", "surrogatepass"))
+    size += len('<img src="/o/') + len(base.url) + TOKEN_CHARACTERS + len(_PIXEL_TAIL)
+    for edit in edits:
+        size -= len(html[edit.start : edit.end].encode("utf-8", "surrogatepass"))
+        if edit.before:
+            size += len(edit.before) + TOKEN_CHARACTERS + len(edit.after)
+    return size
+
+
+def _cut(html: str, edits: Sequence[_Edit]) -> tuple[str, ...]:
+    """Apply edits that do not overlap, and cut the result at each slot for the token."""
+    pieces: list[str] = []
+    current: list[str] = []
+    position = 0
+    for edit in sorted(edits):
+        current.append(html[position : edit.start])
+        if edit.before:
+            current.append(edit.before)
+            pieces.append("".join(current))
+            current = [edit.after]
+        position = edit.end
+    current.append(html[position:])
+    return (*pieces, "".join(current))
+
+
+def _mask(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """Cut the spans out of a text."""
+    kept: list[str] = []
+    position = 0
+    for start, end in sorted(spans):
+        kept.append(text[position:start])
+        position = end
+    kept.append(text[position:])
+    return "".join(kept)
