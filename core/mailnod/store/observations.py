@@ -1,9 +1,13 @@
 """Raw observations, the queue of those that wait for a verdict, and what lies near each of them."""
 
+# ruff: noqa: S608
+# Statements are put together from constants alone; every value is bound.
+
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +24,7 @@ _SAME_DELIVERY_MICROS = 10 * 60 * 1_000_000
 _SAME_IP_MICROS = 60 * 1_000_000
 _WINDOW_LIMIT = 1_000
 
-_FROM = "FROM observations AS o LEFT JOIN user_agents AS ua ON ua.id = o.user_agent_id"
+_SELECT = f"SELECT {OBSERVATION_FIELDS} FROM observations AS o LEFT JOIN user_agents AS ua ON ua.id = o.user_agent_id"
 _INSERT = """
     INSERT INTO observations
         (id, delivery_id, kind, method, ip, user_agent_id, headers, received_at, link_index, url, checked)
@@ -28,10 +32,19 @@ _INSERT = """
     ON CONFLICT (id) DO NOTHING
 """
 _DUE = f"""
-    SELECT {OBSERVATION_FIELDS} {_FROM} JOIN queue ON queue.observation_id = o.id
+    {_SELECT} JOIN queue ON queue.observation_id = o.id
     WHERE queue.due_at <= ? ORDER BY queue.due_at, o.id LIMIT ?
 """
-_QUEUE = "INSERT INTO queue (observation_id, due_at) VALUES (?, ?) ON CONFLICT (observation_id) DO NOTHING"
+_QUEUE_JUDGED = {
+    column: f"""
+        INSERT INTO queue (observation_id, due_at)
+        SELECT near.id, ? FROM (
+            SELECT id FROM observations WHERE {column} = ? AND received_at BETWEEN ? AND ? ORDER BY received_at LIMIT ?
+        ) AS near WHERE EXISTS (SELECT 1 FROM events WHERE events.observation_id = near.id)
+        ON CONFLICT (observation_id) DO NOTHING
+    """
+    for column in ("delivery_id", "ip")
+}
 
 
 def add_observations(
@@ -43,7 +56,15 @@ def add_observations(
     :returns: those that were new, in the order given.
     """
     settle_micros = round(settle_s * 1_000_000)
-    return [observation for observation in observations if _add(connection, observation, settle_micros)]
+    new = [observation for observation in observations if _add(connection, observation, settle_micros)]
+    by_delivery, by_ip = defaultdict[object, list[int]](list), defaultdict[object, list[int]](list)
+    for observation in new:
+        by_delivery[observation.delivery_id].append(to_micros(observation.hit.received_at))
+        if observation.hit.ip is not None:
+            by_ip[observation.hit.ip].append(to_micros(observation.hit.received_at))
+    _queue_judged(connection, "delivery_id", by_delivery, reach=_SAME_DELIVERY_MICROS, settle_micros=settle_micros)
+    _queue_judged(connection, "ip", by_ip, reach=_SAME_IP_MICROS, settle_micros=settle_micros)
+    return new
 
 
 def get_due(connection: sqlite3.Connection, *, now: datetime, limit: int) -> list[Observation]:
@@ -54,7 +75,7 @@ def get_due(connection: sqlite3.Connection, *, now: datetime, limit: int) -> lis
 def get_window(connection: sqlite3.Connection, observation: Observation) -> Window:
     """Return what an observation is judged by; where more lies near than fits, the nearest in time."""
     at = to_micros(observation.hit.received_at)
-    near = {row[0]: row for row in _find_near(connection, OBSERVATION_FIELDS, observation)}
+    near = {row[0]: row for row in _find_near(connection, observation)}
     # Its own row comes first: a thousand others of the same microsecond must not push it out.
     received_at = OBSERVATION_COLUMNS.index("received_at")
     nearest = sorted(near.values(), key=lambda row: (row[0] != observation.id, abs(row[received_at] - at), row[0]))
@@ -76,27 +97,50 @@ def _add(connection: sqlite3.Connection, observation: Observation, settle_micros
     if connection.execute(_INSERT, row).rowcount == 0:
         return False
     due_at = to_micros(observation.hit.received_at) + settle_micros
-    connection.execute(_QUEUE, (observation.id, due_at))
-    fields = "o.id, EXISTS (SELECT 1 FROM events WHERE events.observation_id = o.id)"
-    judged = {(id_, due_at) for id_, published in _find_near(connection, fields, observation) if published}
-    connection.executemany(_QUEUE, judged)
+    connection.execute("INSERT INTO queue (observation_id, due_at) VALUES (?, ?)", (observation.id, due_at))
     return True
 
 
-def _find_near(connection: sqlite3.Connection, fields: str, observation: Observation) -> Iterator[tuple[Any, ...]]:
+def _queue_judged(
+    connection: sqlite3.Connection, column: str, times: Mapping[object, list[int]], *, reach: int, settle_micros: int
+) -> None:
+    """Queue what was already published and lies within reach of new observations, once for each run of them.
+
+    Those that wait for their first verdict need nothing: they will be judged with the new ones in sight.
+
+    :param times: when the new observations of each value of the column were received, in microseconds.
+    """
+    for value, received in times.items():
+        for start, end in _join_runs(sorted(received), gap=2 * reach):
+            row = (start + settle_micros, value, start - reach, end + reach, _WINDOW_LIMIT)
+            connection.execute(_QUEUE_JUDGED[column], row)
+
+
+def _join_runs(times: list[int], *, gap: int) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last time of each run whose steps are no wider than a gap."""
+    start = end = times[0]
+    for at in times[1:]:
+        if at - end > gap:
+            yield start, end
+            start = at
+        end = at
+    yield start, end
+
+
+def _find_near(connection: sqlite3.Connection, observation: Observation) -> Iterator[tuple[Any, ...]]:
     """Yield rows of the same delivery and of the same IP address, the nearest of each, some of them twice.
 
     Both directions of time are walked along an index and end at the limit, so that a flood costs no more than that.
     """
     at = to_micros(observation.hit.received_at)
-    yield from connection.execute(f"SELECT {fields} {_FROM} WHERE o.id = ?", (observation.id,))
+    yield from connection.execute(f"{_SELECT} WHERE o.id = ?", (observation.id,))
     for column, value, reach in (
         ("delivery_id", observation.delivery_id, _SAME_DELIVERY_MICROS),
         ("ip", observation.hit.ip, _SAME_IP_MICROS),
     ):
         if value is None:
             continue
-        select = f"SELECT {fields} {_FROM} WHERE o.{column} = ? AND o.received_at"
+        select = f"{_SELECT} WHERE o.{column} = ? AND o.received_at"
         yield from connection.execute(
             f"{select} BETWEEN ? AND ? ORDER BY o.received_at DESC LIMIT ?", (value, at - reach, at, _WINDOW_LIMIT)
         )

@@ -109,8 +109,8 @@ CREATE TABLE observations (
     url TEXT,
     checked INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX observations_by_delivery ON observations (delivery_id, received_at);
-CREATE INDEX observations_by_ip ON observations (ip, received_at) WHERE ip IS NOT NULL;
+CREATE INDEX observations_by_delivery ON observations (delivery_id, received_at, id);
+CREATE INDEX observations_by_ip ON observations (ip, received_at, id) WHERE ip IS NOT NULL;
 
 CREATE TABLE queue (
     observation_id BLOB PRIMARY KEY REFERENCES observations (id) ON DELETE CASCADE,
