@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +39,17 @@ def fill(folder: Path, count: int, *, user_agent: str = "Mail") -> list[Observat
 def get_stored(store: SQLiteStore) -> list[bytes]:
     """Return the ids of everything that waits in the store, by time."""
     return [observation.id for observation in store.get_due(now=after(1e9), limit=100_000)]
+
+
+DRAIN = """
+import sys
+from pathlib import Path
+from mailnod.store.drain import drain
+from mailnod.store.sqlite import SQLiteStore
+
+store = SQLiteStore(Path(sys.argv[2]))
+print(drain(Path(sys.argv[1]), store, settle_s=0, batch=3, on_recorded=lambda observation: print("+", flush=True)))
+"""
 
 
 class DyingStore(SQLiteStore):
@@ -81,6 +94,21 @@ def test_death_after_the_store_s_commit_doubles_nothing(folder: Path, store: SQL
         drain(folder, dying, settle_s=0)
     dying.close()
     assert drain(folder, store, settle_s=0) == 0
+    assert get_stored(store) == [observation.id for observation in observations]
+    assert list(folder.iterdir()) == []
+
+
+def test_killed_drains_lose_and_double_nothing(folder: Path, store: SQLiteStore, database: Path) -> None:
+    """A drain that is killed five times at its work, and then repeated, brings every hit into the store once."""
+    observations = fill(folder, 1000)
+    for _ in range(5):
+        command = [sys.executable, "-c", DRAIN, str(folder), str(database)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "+\n"
+            process.kill()
+    assert 0 < len(get_stored(store)) < 1000
+    drain(folder, store, settle_s=0)
     assert get_stored(store) == [observation.id for observation in observations]
     assert list(folder.iterdir()) == []
 
