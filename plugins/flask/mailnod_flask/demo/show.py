@@ -1,0 +1,241 @@
+"""Tables and JSON of what the demo saw."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import click
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mailnod import Event
+from mailnod.model import EventFilter, EventRecord, Metrics
+from mailnod.store.base import Store
+from mailnod_flask.demo.mailbox import DeliveredMail
+from mailnod_flask.demo.scene import Reader
+from mailnod_flask.testing import TrackedMail
+
+__all__ = ["Result", "print_json", "print_result"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What the demo leaves behind."""
+
+    readers: Sequence[Reader]
+    outbox: Sequence[TrackedMail]
+    #: By the address of the reader.
+    delivered: Mapping[str, DeliveredMail]
+    store: Store
+    database: Path
+
+    def get_events(self) -> list[EventRecord]:
+        """Return every event, oldest first."""
+        return self.store.get_events(EventFilter(limit=1000))[::-1]
+
+    def get_metrics(self) -> Metrics:
+        """Return the counts of everything."""
+        return next(iter(self.store.get_metrics()), Metrics(key=""))
+
+
+def print_result(result: Result, console: Console) -> None:
+    """Print what was tracked and why, every event, the counts, and what to type next."""
+    console.print()
+    console.print(_make_mail_table(result))
+    console.print()
+    console.print(_make_event_table(result))
+    console.print()
+    console.print(_make_count_table(result))
+    console.print()
+    console.print("The store lies at:")
+    console.print(f"  {result.database}", soft_wrap=True, markup=False)
+    console.print("Look at it with, for example:")
+    for command in _next_commands(result):
+        console.print(f"  {command}", style="bold cyan", soft_wrap=True, markup=False)
+    console.print()
+
+
+def print_json(result: Result) -> None:
+    """Print the same as one JSON object."""
+    metrics = result.get_metrics()
+    shown = {
+        "mails": [_mail_to_plain(result, reader, mail) for reader, mail in _pair(result)],
+        "events": [_event_to_plain(record) for record in result.get_events()],
+        "metrics": {name: getattr(metrics, name) for name in Metrics.__slots__},
+        "database": str(result.database),
+        "next": _next_commands(result),
+    }
+    click.echo(json.dumps(shown, indent=2))
+
+
+def _pair(result: Result) -> list[tuple[Reader, TrackedMail]]:
+    return list(zip(result.readers, result.outbox, strict=True))
+
+
+def _make_table(title: str) -> Table:
+    return Table(title=title, title_style="bold", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _make_mail_table(result: Result) -> Table:
+    table = _make_table("What is tracked, and why")
+    table.add_column("Reader", no_wrap=True)
+    table.add_column("Opens", no_wrap=True)
+    table.add_column("Clicks", no_wrap=True)
+    table.add_column("Why, in the order in which it was decided")
+    for reader, mail in _pair(result):
+        assert mail.prepared is not None  # noqa: S101  # The newsletter has an HTML part and a recipient.
+        decision = mail.prepared.decision
+        reasons = [*decision.reasons]
+        if not mail.prepared.changed:
+            reasons.append("the mail left byte for byte as it was")
+        table.add_row(
+            escape(_local_part(reader.address)),
+            _show_axis(decision.opens),
+            _show_axis(decision.clicks),
+            escape(" · ".join(reasons)),
+        )
+    return table
+
+
+def _show_axis(mode: int) -> str:
+    return "[green]on[/green]" if mode else "[dim]off[/dim]"
+
+
+def _make_event_table(result: Result) -> Table:
+    table = _make_table("Every event, and how it was judged")
+    table.add_column("After", justify="right", no_wrap=True)
+    table.add_column("Reader", no_wrap=True)
+    table.add_column("What", no_wrap=True)
+    table.add_column("By", no_wrap=True)
+    table.add_column("Judged as")
+    table.add_column("Client")
+    table.add_column("Why")
+    for record in result.get_events():
+        verdict = record.event.verdict
+        color = "yellow" if verdict.machine else "green"
+        table.add_row(
+            _show_age(_age(record)),
+            escape(_local_part(_recipient(record))),
+            _show_what(record),
+            f"[{color}]{'machine' if verdict.machine else 'person'}[/{color}]",
+            verdict.classification.value.replace("_", " "),
+            escape(", ".join(filter(None, (verdict.client_name, verdict.device_type))) or "hidden"),
+            f"[dim]{escape(', '.join(verdict.reason_codes[:3]))}[/dim]",
+        )
+    return table
+
+
+def _make_count_table(result: Result) -> Table:
+    metrics = result.get_metrics()
+    table = _make_table("Opens and clicks")
+    table.add_column("")
+    for heading in ("Opens", "of mails", "Clicks", "of mails"):
+        table.add_column(heading, justify="right")
+    table.add_row(
+        "[green]People[/green]",
+        str(metrics.human_opens),
+        f"{metrics.human_opens_unique} of {metrics.deliveries_with_pixel}",
+        str(metrics.human_clicks),
+        f"{metrics.human_clicks_unique} of {metrics.deliveries_with_links}",
+    )
+    table.add_row(
+        "[yellow]Machines[/yellow]",
+        str(metrics.machine_opens),
+        f"{metrics.machine_opens_unique} of {metrics.deliveries_with_pixel}",
+        str(metrics.machine_clicks),
+        f"{metrics.machine_clicks_unique} of {metrics.deliveries_with_links}",
+    )
+    table.add_row(
+        "[dim]Counted without judging[/dim]",
+        f"[dim]{metrics.human_opens + metrics.machine_opens}[/dim]",
+        "",
+        f"[dim]{metrics.human_clicks + metrics.machine_clicks}[/dim]",
+        "",
+    )
+    return table
+
+
+def _next_commands(result: Result) -> list[str]:
+    command, database = _own_command(), shlex.quote(str(result.database))
+    return [f"{command} events --database {database}", f"{command} stats --database {database}"]
+
+
+def _own_command() -> str:
+    """Return how the user can call ``mailnod``: by its name where the shell finds it, else as it was called now."""
+    called = Path(sys.argv[0])
+    found = shutil.which("mailnod")
+    if called.name != "mailnod" or (found and Path(found).resolve() == called.resolve()):
+        return "mailnod"
+    return shlex.quote(str(called))
+
+
+def _age(record: EventRecord) -> timedelta:
+    sent_at = record.delivery.envelope.sent_at if record.delivery else record.event.occurred_at
+    return record.event.occurred_at - sent_at
+
+
+def _show_age(age: timedelta) -> str:
+    seconds = age.total_seconds()
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{seconds // 60:.0f} min"
+
+
+def _show_what(record: EventRecord) -> str:
+    return "open" if record.event.type == "message.opened" else f"click {_slug(record.event)}"
+
+
+def _slug(event: Event) -> str:
+    path = (event.url or "").partition("?")[0]
+    return escape(path.rpartition("/")[2])
+
+
+def _recipient(record: EventRecord) -> str:
+    return (record.delivery.recipient if record.delivery else None) or ""
+
+
+def _local_part(address: str) -> str:
+    return address.partition("@")[0]
+
+
+def _mail_to_plain(result: Result, reader: Reader, mail: TrackedMail) -> dict[str, object]:
+    assert mail.prepared is not None  # noqa: S101  # The newsletter has an HTML part and a recipient.
+    decision = mail.prepared.decision
+    return {
+        "recipient": reader.address,
+        "message_id": mail.original.msgId,
+        "opens": decision.opens.name.lower(),
+        "clicks": decision.clicks.name.lower(),
+        "reasons": list(decision.reasons),
+        "changed": mail.prepared.changed,
+        "bytes": len(result.delivered[reader.address].raw),
+    }
+
+
+def _event_to_plain(record: EventRecord) -> dict[str, object]:
+    event, verdict = record.event, record.event.verdict
+    return {
+        "id": event.id.hex(),
+        "type": event.type,
+        "occurred_at": event.occurred_at.isoformat(),
+        "recipient": _recipient(record),
+        "method": record.observation.hit.method,
+        "url": event.url,
+        "first": event.first,
+        "machine": verdict.machine,
+        "probability": verdict.probability,
+        "classification": verdict.classification.value,
+        "proxy_type": verdict.proxy_type,
+        "reason_codes": list(verdict.reason_codes),
+        "device_type": verdict.device_type,
+        "client_name": verdict.client_name,
+    }

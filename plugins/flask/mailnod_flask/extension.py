@@ -1,0 +1,274 @@
+"""The extension: Flask-Mail's ``Mail`` with tracking, and its connection that sends the tracked copy."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import blinker
+import flask_mail
+from flask import Flask, current_app
+
+from mailnod import (
+    OVERRIDE_KEYWORDS,
+    Clock,
+    ConfigurationError,
+    Envelope,
+    Override,
+    Prepared,
+    SystemClock,
+    make_override,
+    read_headers,
+)
+from mailnod.tracker import Tracker
+from mailnod_flask.commands import mailnod
+from mailnod_flask.config import read_keyring, read_settings, warn
+from mailnod_flask.message import (
+    Message,
+    check_headers,
+    drop_own_headers,
+    find_header,
+    html_subtypes,
+    list_recipients,
+    read_attributes,
+    replace_html,
+)
+
+__all__ = ["Connection", "Mail", "MailState", "TrackedMail", "mail_tracked"]
+
+log = logging.getLogger("mailnod.flask")
+
+#: Sent with each :class:`TrackedMail`; :func:`mailnod_flask.testing.tracked_outbox` listens.
+mail_tracked = blinker.Signal()
+
+NOTHING = Override()
+OFF = Override(track_opens=False, track_clicks=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedMail:
+    """A message as it was given, as it leaves, and why."""
+
+    #: What the app sent.
+    original: flask_mail.Message
+    #: What leaves in its place: a copy, or the original where nothing was changed.
+    message: flask_mail.Message
+    #: The decision with its reasons; None where the message has no HTML part, or no recipients.
+    prepared: Prepared | None
+
+
+class Connection(flask_mail.Connection):
+    """A connection to the mail server that sends the tracked copy of each message.
+
+    :param mail: the app's mail settings.
+    :param tracker: the app's tracker; None where the app was set up with Flask-Mail alone, then nothing is tracked.
+    :param keyword: what the call that opened the connection wishes for every message.
+    """
+
+    def __init__(self, mail: flask_mail._Mail, tracker: Tracker | None, *, keyword: Override = NOTHING) -> None:
+        super().__init__(mail)  # type: ignore[arg-type]  # Flask-Mail names Mail here and passes its state.
+        self._tracker = tracker
+        self._keyword = keyword
+
+    def send(
+        self,
+        message: flask_mail.Message,
+        envelope_from: str | tuple[str, str] | None = None,
+        **overrides: Any,
+    ) -> None:
+        """Verify and send a message, or its tracked copy; the message that was given is never changed.
+
+        Where sending is suppressed (``TESTING``, ``MAIL_SUPPRESS_SEND``) the message passes through untouched.
+
+        :param envelope_from: address for the MAIL FROM command.
+        :param overrides: override keywords for this message; they go before everything but a denied consent.
+        :raises TypeError: an override keyword is unknown or has the wrong type.
+        :raises flask_mail.BadHeaderError: a line break or NUL in a header of ours.
+        """
+        keyword = make_override(**overrides) if overrides else self._keyword
+        check_headers(message)
+        host = self.host
+        if host is None and not mail_tracked.receivers:
+            super().send(message, envelope_from)
+            return
+        mail = _track(self._tracker, message, keyword)
+        mail_tracked.send(self, mail=mail)
+        if host is None:
+            super().send(message, envelope_from)
+            self._settle(mail, taken=True)
+            return
+        # Signal receivers and reconnecting come after the conversation; if they raise, the mail has left all the same.
+        watched: Any = _WatchedHost(host)
+        self.host = watched
+        try:
+            super().send(mail.message, envelope_from)
+        finally:
+            if self.host is watched:
+                self.host = host
+            self._settle(mail, taken=watched.taken)
+
+    def send_message(self, *args: Any, **kwargs: Any) -> None:
+        """Send a message made from these arguments; override keywords may stand among them."""
+        overrides = _split_overrides(kwargs)
+        self.send(Message(*args, **kwargs), **overrides)
+
+    def _settle(self, mail: TrackedMail, *, taken: bool) -> None:
+        if self._tracker is None or mail.prepared is None or mail.prepared.delivery is None:
+            return
+        if taken:
+            self._tracker.accepted(mail.prepared)
+        else:
+            self._tracker.failed(mail.prepared)
+
+
+class _WatchedHost:
+    """Stands in for the SMTP connection during one send and notes whether the server took the mail."""
+
+    def __init__(self, host: Any) -> None:
+        self._host = host
+        self.taken = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._host, name)
+
+    def sendmail(self, *args: Any, **kwargs: Any) -> Any:
+        refused = self._host.sendmail(*args, **kwargs)
+        self.taken = True
+        return refused
+
+
+class _Sending:
+    """What :class:`Mail` and the app's mail state share: every way of sending goes through our connection."""
+
+    def send(self, message: flask_mail.Message, **overrides: Any) -> None:
+        """Send a message.
+
+        :param overrides: ``track_opens``, ``track_clicks``, ``route``, ``campaign``, ``tags``, ``metadata``; they go
+            before everything but a denied consent.
+        :raises TypeError: an override keyword is unknown or has the wrong type.
+        """
+        with _connect(self, make_override(**overrides)) as connection:
+            # Messages of other libraries may override their own send(), as Flask-Mail allows.
+            message.send(connection)
+
+    def send_message(self, *args: Any, **kwargs: Any) -> None:
+        """Send a message made from these arguments; override keywords may stand among them."""
+        overrides = _split_overrides(kwargs)
+        self.send(Message(*args, **kwargs), **overrides)
+
+    def connect(self) -> Connection:
+        """Open a connection for several messages; its ``send`` takes override keywords too."""
+        return _connect(self, NOTHING)
+
+
+class MailState(_Sending, flask_mail._Mail):
+    """An app's mail settings, at ``app.extensions["mail"]``; other extensions send through it, and so are tracked."""
+
+    def __init__(self, settings: flask_mail._Mail) -> None:
+        vars(self).update(vars(settings))
+
+
+class Mail(_Sending, flask_mail.Mail):
+    """Flask-Mail's ``Mail``, with tracking.
+
+    ``app.extensions["mailnod"]`` is the app's :class:`~mailnod.tracker.Tracker`. One object serves several apps.
+
+    :param app: the app to set up now; None leaves it to :meth:`init_app`.
+    :param plugins: objects with Mailnod hooks, such as your own source of consent.
+    :param clock: another clock, for tests.
+    :raises ConfigurationError: as :meth:`init_app` does.
+    """
+
+    def __init__(self, app: Flask | None = None, *, plugins: Sequence[object] = (), clock: Clock | None = None) -> None:
+        self._plugins = tuple(plugins)
+        self._clock = clock or SystemClock()
+        super().__init__(app)
+
+    def init_app(self, app: Flask) -> flask_mail._Mail:
+        """Set up an app: its mail settings, its tracker, its collector and the ``flask mailnod`` commands.
+
+        Tracking paths are answered by a wrapper around ``app.wsgi_app``, before anything of the app runs. Where
+        something replaces ``app.wsgi_app`` afterwards, register :data:`mailnod_flask.views.blueprint` as well.
+
+        :returns: the app's mail settings, as Flask-Mail does.
+        :raises ConfigurationError: a ``MAILNOD_*`` setting is unknown or wrong, there is no secret, or the app was set
+            up before with other settings.
+        """
+        settings = read_settings(app)
+        state = MailState(self.init_mail(app.config, app.debug, app.testing))
+        known = app.extensions.get("mailnod")
+        if known is None:
+            tracker = Tracker(settings, keyring=read_keyring(app, settings), plugins=self._plugins, clock=self._clock)
+            app.extensions["mailnod"] = tracker
+            app.wsgi_app = tracker.wrap_wsgi(app.wsgi_app)  # type: ignore[assignment, method-assign]
+            app.cli.add_command(mailnod)
+            warn(app, tracker)
+        elif known.settings != settings:
+            raise ConfigurationError("this app is already set up with other MAILNOD_* settings: call init_app once")
+        app.extensions["mail"] = state
+        return state
+
+
+def _connect(mail: object, keyword: Override) -> Connection:
+    # Flask-Mail's Mail answers None for a name that it does not have; the state has no app of its own.
+    app = getattr(mail, "app", None) or current_app
+    try:
+        state = app.extensions["mail"]
+    except KeyError:
+        raise RuntimeError("the current app is not set up: call Mail(app) or mail.init_app(app)") from None
+    return Connection(state, app.extensions.get("mailnod"), keyword=keyword)
+
+
+def _split_overrides(kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {name: kwargs.pop(name) for name in OVERRIDE_KEYWORDS if name in kwargs}
+
+
+def _track(tracker: Tracker | None, message: flask_mail.Message, keyword: Override) -> TrackedMail:
+    outgoing = drop_own_headers(message)
+    subtypes = html_subtypes(message)
+    if tracker is None or not subtypes or not message.send_to:
+        return TrackedMail(original=message, message=outgoing, prepared=None)
+    try:
+        prepared = tracker.prepare(
+            _describe(message, tracker.clock),
+            [message.alts[subtype] for subtype in subtypes],
+            layers=[*_read_layers(message), ("call keyword", keyword)],
+            list_unsubscribe=find_header(message, "List-Unsubscribe"),
+        )
+        if prepared.changed:
+            outgoing = replace_html(outgoing, dict(zip(subtypes, prepared.parts, strict=True)))
+    except Exception:
+        # The tracker never raises; what can is a message with fields of types that Flask-Mail may still understand.
+        log.exception("a message could not be read, it is sent untracked")
+        prepared = None
+    return TrackedMail(original=message, message=outgoing, prepared=prepared)
+
+
+def _describe(message: flask_mail.Message, clock: Clock) -> Envelope:
+    return Envelope(
+        message_id=message.msgId,
+        recipients=list_recipients(message),
+        subject=flask_mail.force_text(message.subject or ""),
+        sent_at=clock.now(),
+    )
+
+
+def _read_layers(message: flask_mail.Message) -> list[tuple[str, Override]]:
+    layers = []
+    header = read_headers((str(name), str(value)) for name, value in (message.extra_headers or {}).items())
+    if header is not None:
+        layers.append(("header", header))
+    attributes = read_attributes(message)
+    if attributes:
+        layers.append(("message attribute", _read_override(attributes)))
+    return layers
+
+
+def _read_override(attributes: dict[str, Any]) -> Override:
+    try:
+        return make_override(**attributes)
+    except (TypeError, ValueError) as error:
+        log.warning("a message's attributes cannot be read, so it is not tracked: %s", type(error).__name__)
+        return OFF
