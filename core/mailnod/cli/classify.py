@@ -158,12 +158,17 @@ def _observe(
         method=str(row.get("method") or "GET").upper(),
         ip=None if row.get("ip") is None else str(row["ip"]),
         user_agent=str(row["ua"] or "") if "ua" in row else None,
-        headers=None if headers is None else {str(name).lower(): str(value) for name, value in headers.items()},
+        headers=None if headers is None else _normalise(headers),
         received_at=at,
         link_index=link_index,
         url=row.get("link"),
     )
     return Observation(id=number.to_bytes(16, "big"), hit=hit, delivery_id=delivery_id)
+
+
+def _normalise(headers: Mapping[str, Any]) -> dict[str, str]:
+    """Write header names in lower case, without the prefix that CGI puts before them (RFC 3875, section 4.1.18)."""
+    return {str(name).lower().removeprefix("http-"): str(value) for name, value in headers.items()}
 
 
 def _deliver(delivery_id: bytes, *, sent_at: datetime, link_count: int) -> Delivery:

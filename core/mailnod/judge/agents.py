@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from mailnod.judge.bots import Bots, names_system
 from mailnod.judge.clients import Clients
-from mailnod.judge.evidence import Agent, Client, Engine, Finding
+from mailnod.judge.evidence import Agent, Client, Engine, Finding, Request
+from mailnod.judge.hints import Hints
 from mailnod.model import Classification, Signal
 
 __all__ = ["Agents"]
@@ -50,6 +51,7 @@ class Agents:
     def __init__(self, *, capacity: int = 4096) -> None:
         self._bots = Bots()
         self._clients = Clients()
+        self._hints = Hints()
         self._read = lru_cache(maxsize=capacity)(self._read_new)
 
     def read(self, agent: str) -> Agent:
@@ -59,6 +61,13 @@ class Agents:
         """
         return self._read(agent[:_MAX_LENGTH])
 
+    def read_client(self, request: Request) -> Client:
+        """Name the client of a request by its agent and by what the other headers add.
+
+        :param request: the hit, with its agent already read.
+        """
+        return self._hints.read_client(request)
+
     def _read_new(self, agent: str) -> Agent:
         # Lone surrogates come from bytes that are no UTF-8; the engine cannot take them.
         text = agent if agent.isascii() else agent.encode("utf-8", "replace").decode("utf-8")
@@ -67,7 +76,7 @@ class Agents:
             return Agent(text="", client=Client(), finding=_EMPTY, signals=(), engine=None, version=0)
         finding, library = self._bots.find(text)
         client = self._clients.read(text, library=library)
-        known = finding is not None or client.client_type not in (None, "browser")
+        known = finding is not None or (client.listed and client.client_type != "library")
         if not known and not names_system(text):
             finding = _NO_SYSTEM
         engine, version = _read_engine(text)

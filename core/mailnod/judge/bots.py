@@ -20,8 +20,8 @@ _CUBOT = re.compile(r"CUBOT", re.IGNORECASE)
 _SYSTEM = re.compile(
     r"Windows|Win(?:9[58]|NT|32|64)\b|WinCE|Macintosh|Mac[ _]?OS|Mac_P|X11|Linux|CrOS|BSD|SunOS|OS/2|BeOS|Haiku|Amiga"
     r"|AIX\b|RISC OS|QNX|Fuchsia|iPhone|iPad|iPod|iOS|iPadOS|watchOS|tvOS|Apple ?TV|Darwin/|CFNetwork/|HomePod"
-    r"|AppleCoreMedia|Android|Dalvik|[Tt]izen|KAIOS|KaiOS|BlackBerry|BB10|PlayBook|RIM Tablet|Symb|SymbOS|S60|Series[ 0-9]|SERIES"
-    r"|MIDP|J2ME|BREW|Brew|NetFront|Obigo|OBIGO|UP\.(?:Browser|Link)|Openwave|WAP|MAUI|Maemo|MeeGo|MTK|Nucleus|PalmOS|Palm"
+    r"|AppleCoreMedia|Android|Dalvik|[Tt]izen|KAIOS|KaiOS|BlackBerry|BB10|PlayBook|RIM Tablet|Symb|S60|Series[ 0-9]"
+    r"|SERIES|MIDP|J2ME|BREW|Brew|NetFront|Obigo|OBIGO|UP\.(?:Browser|Link)|Openwave|WAP|MAUI|Maemo|MeeGo|MTK|Nucleus|PalmOS|Palm"
     r"|hpwOS|Web0S|PlayStation|PLAYSTATION|PSP|Nintendo|Xbox|DoCoMo|KDDI|SoftBank|Vodafone|J-PHONE|Opera (?:Mini|TV)"
     r"|SMART-?TV|SmartTV|HbbTV|Roku|NetCast|NETTV|CE-HTML|Sonos|SONOS|Alexa|Echo|Kindle|Danger|hiptop|Nokia|SAMSUNG|LG[-/E]"
     r"|SonyEricsson|MOT-|SEC-|SIE-|ZTE|HUAWEI|Huawei|OpenHarmony|HarmonyOS|ArkWeb|Philips|Sharp|PANTECH|Alcatel|SCP-|Sanyo"

@@ -76,11 +76,12 @@ class Judge:
         """
         request = self._read(observation.hit, window)
         finding = find_proxy(request) or _find_by_request(request)
+        client = self._load_agents().read_client(request)
         around = weigh_window(observation, window, WindowFacts(self._network_of))
         if finding is not None:
-            return _conclude(request, finding, [*weigh_headers(request), *around])
+            return _conclude(finding, [*weigh_headers(request), *around], client)
         signals = [*_weigh(request), *around]
-        return _weigh_up(request, signals)
+        return _weigh_up(request, signals, client)
 
     def _read(self, hit: Hit, window: Window) -> Request:
         agents = self._load_agents()
@@ -144,7 +145,7 @@ def _weigh(request: Request) -> list[Signal]:
     return signals
 
 
-def _weigh_up(request: Request, signals: Sequence[Signal]) -> Verdict:
+def _weigh_up(request: Request, signals: Sequence[Signal], client: Client) -> Verdict:
     """Turn signals that only together decide into a verdict."""
     total = sum(signal.weight for signal in signals)
     # The middle lies where one strong sign, or three weak ones, outweigh nothing to the contrary.
@@ -160,13 +161,11 @@ def _weigh_up(request: Request, signals: Sequence[Signal]) -> Verdict:
         classification = Classification.UNVERIFIED_CLICK
     else:
         classification = Classification.GENUINE
-    client = request.agent.client if request.agent else Client()
     return _verdict(classification, relay_type(request), probability, signals, client)
 
 
-def _conclude(request: Request, finding: Finding, others: Sequence[Signal]) -> Verdict:
+def _conclude(finding: Finding, others: Sequence[Signal], client: Client) -> Verdict:
     """Turn a finding that decides into a verdict; the other signals are kept for diagnosis."""
-    client = request.agent.client if request.agent else Client()
     if finding.hides_client:
         client = Client(client_type=client.client_type, client_name=client.client_name)
     probability = max(

@@ -1,77 +1,125 @@
-"""Names the device and the client that a user agent speaks of."""
+"""Names the client that a user agent speaks of: our table first, then ua-parser, then the agent's own products."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
+from mailnod.judge.devices import Devices
 from mailnod.judge.evidence import Client
 from mailnod.judge.knowledge import PatternSet, read_table
 
 __all__ = ["Clients"]
 
-_TV = re.compile(
-    r"(?i)smart-?tv|hbbtv|\btv\b|appletv|apple tv|googletv|google tv|crkey|web0s|webos\.tv|netcast|bravia|roku|"
-    r"\baft[a-z]{1,4}\b|viera|aquos|philipstv|dtv|opera tv|tv (?:store|bro|safari)|android tv|nettv|inettvbrowser|mitv"
+#: Families of ua-parser that name the engine or the system, not the product.
+_GENERIC = frozenset(
+    (
+        "Android",
+        "Apple Watch App",
+        "CFNetwork",
+        "Chrome",
+        "Chrome Mobile",
+        "Chrome Mobile WebView",
+        "Electron",
+        "Firefox",
+        "Firefox Mobile",
+        "HbbTV",
+        "Mobile Safari",
+        "Mobile Safari UI/WKWebView",
+        "Safari",
+    )
 )
-_OTHER = re.compile(
-    r"(?i)playstation|nintendo|xbox|\bwatch\b|watchos|wearable|glass\b|echo|alexa|homepod|sonos|tesla|carbrowser|quest|oculus"
+
+_COMMENT = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+#: Up to three words before a version, as in "Quick Search TV/22.01".
+_PRODUCT = re.compile(r"(?:^|[\s;,])((?:[A-Z][\w.+!&'-]{0,20} ){0,2}[A-Za-z][\w.+!&'-]{1,40})/[vV]?\d")
+_LEADING = re.compile(
+    r"([A-Za-z0-9\u0080-\uffff][^/;()\[\],]{1,60}?)(?:\.(?:iOS|Android))?(?: ?/|[ -]v?\d+\.|\s*[;(\[]|$)"
 )
-_TABLET = re.compile(
-    r"(?i)ipad|tablet|\btab\b|playbook|kindle|silk/(?!.*mobile)|\bsm-[tx]\d|\bgt-[pn]\d|xoom|nexus (?:7|9|10)\b|"
-    r"pixel c\b|pixel tablet|\bkf[a-z]{2,4}\b|mediapad|matepad|touchpad|transformer|iconia|"
-    r"ideatab|lenovo tb|lenovo yt|yoga tab"
-)
-_MOBILE = re.compile(
-    r"(?i)iphone|ipod|mobile|android|windows phone|iemobile|blackberry|bb10|symbian|series ?[4-9]0|midp|j2me|"
-    r"opera mini|opera mobi|palm|webos|kaios|tizen|nokia|ucweb|brew|wap"
-)
-_DESKTOP = re.compile(
-    r"(?i)windows nt|windows 9|windows xp|win(?:98|95|32|64|nt)|macintosh|mac ?os|mac_powerpc|x11|linux|cros|freebsd|"
-    r"openbsd|netbsd|sunos|beos|haiku|os/2|amiga|darwin|windows"
-)
+_VERSION_TAIL = re.compile(r"[\d.]+ CFNetwork$| CFNetwork$")
+_WEBVIEW = re.compile(r"; wv\)|AppleWebKit/(?!.*Safari/).*Mobile/")
+#: Where a name written in one word is written in two by its maker.
+_SECOND_WORD = re.compile(r"(?<=[a-z0-9])(Browser|Music|Radio|News|Podcasts|Player|Reader)$")
+_AFFIX = re.compile(r"^IOS(?=[A-Z])|[ _-]?(?:App|app|iOS|iPhone|Android|Mobile)$")
+_READER = re.compile(r"(?i)rss|feed|newsreader")
 
 
 class Clients:
-    """Our table of mail clients and apps first, then ua-parser."""
+    """The tables and the engine that know clients."""
 
     def __init__(self) -> None:
         from ua_parser import BestAvailableResolver, load_lazy_builtins
 
-        entries: list[dict[str, Any]] = read_table("clients")["client"]
+        table = read_table("clients")
+        self._devices = Devices()
+        entries: list[dict[str, Any]] = table["client"]
         self._entries = [entry for entry in entries for _ in entry["patterns"]]
         self._patterns = PatternSet(pattern for entry in entries for pattern in entry["patterns"])
+        self._renamed: dict[str, str] = table["rename"]
+        self._types = {name: kind for kind, names in table["families"].items() for name in names}
+        self._browsers = frozenset(table["families"]["browser"])
+        self._common = frozenset(table["common"]["products"])
         self._resolve = BestAvailableResolver(load_lazy_builtins())
 
     def read(self, agent: str, *, library: bool) -> Client:
         """Name the device and the client.
 
         :param agent: the user agent, not empty, without lone surrogates.
-        :param library: whether the bot tables call it a programming library.
+        :param library: whether the tables of machines call it a programming library.
         """
-        from ua_parser import Domain
-
+        device = self._devices.read(agent)
         found = self._patterns.find(agent)
-        device = _read_device(agent)
         if found is not None:
             entry = self._entries[found]
-            return Client(device_type=entry.get("device", device), client_type=entry["type"], client_name=entry["name"])
-        family = self._resolve(agent, Domain.USER_AGENT).user_agent
-        name = family.family if family else None
-        kind = "library" if library else "browser" if name else None
+            return Client(
+                device_type=entry.get("device", device),
+                client_type=entry["type"],
+                client_name=entry["name"],
+                listed=True,
+            )
+        name, kind = self._read_family(agent)
+        if library:
+            kind = "library"
         return Client(device_type=device, client_type=kind, client_name=name)
 
+    def _read_family(self, agent: str) -> tuple[str | None, str | None]:
+        """Name a client that our table does not hold, and its type."""
+        from ua_parser import Domain
 
-def _read_device(agent: str) -> str | None:
-    """Name the kind of device from the words of the agent."""
-    if _TV.search(agent):
-        return "tv"
-    if _OTHER.search(agent):
-        return "other"
-    if _TABLET.search(agent) or ("Android" in agent and "Mobile" not in agent and "Mozilla" in agent):
-        return "tablet"
-    if _MOBILE.search(agent):
-        return "mobile"
-    if _DESKTOP.search(agent):
-        return "desktop"
-    return None
+        family = self._resolve(agent, Domain.USER_AGENT).user_agent
+        name = self._renamed.get(family.family, family.family) if family else None
+        if agent.startswith(("Mozilla/", "Opera/", "mozilla/", "Dalvik/")):
+            own = self._read_product(agent) if name is None or name in _GENERIC else None
+            if own is None:
+                return name, self._types.get(name or "", "browser")
+            browser = own in self._browsers or "browser" in own.lower() or not _WEBVIEW.search(agent)
+            return own, self._types.get(own, "browser" if browser else "app")
+        if name is not None and name not in _GENERIC and "CFNetwork/" not in agent:
+            return name, self._types.get(name, "browser")
+        own = self._read_leading(agent) or name
+        browser = own is not None and (own in self._browsers or "browser" in own.lower())
+        return own, "browser" if browser else "feed_reader" if _READER.search(agent) else "app"
+
+    def _read_product(self, agent: str) -> str | None:
+        """Find the product that not every browser writes: one that calls itself a browser, or the last."""
+        bare = _COMMENT.sub(" ", _COMMENT.sub(" ", agent))
+        own = [name for name in map(self._drop_common, _PRODUCT.findall(bare)) if name]
+        browsers = [name for name in own if "browser" in name.lower()]
+        return self._spell((browsers or own)[-1]) if own else None
+
+    def _drop_common(self, product: str) -> str:
+        """Take away leading words that every browser writes; "" where the last word is one of them too."""
+        words = product.split(" ")
+        while words and words[0].lower() in self._common:
+            words.pop(0)
+        return " ".join(words) if words and words[-1].lower() not in self._common else ""
+
+    def _read_leading(self, agent: str) -> str | None:
+        """Take the name that an app puts first, as RFC 9110, section 10.1.5, orders products."""
+        found = _LEADING.match(unquote(agent))
+        return self._spell(_AFFIX.sub("", _VERSION_TAIL.sub("", found[1].strip()))) if found else None
+
+    def _spell(self, name: str) -> str | None:
+        """Write a name as its maker does."""
+        return self._renamed.get(name) or _SECOND_WORD.sub(r" \1", name) or None

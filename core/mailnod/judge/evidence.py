@@ -21,6 +21,8 @@ class Client:
     device_type: str | None = None
     client_type: str | None = None
     client_name: str | None = None
+    #: Whether our own table holds the client, so that it need not name a system.
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
