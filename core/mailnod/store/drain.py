@@ -27,7 +27,8 @@ Take = Callable[[Sequence[Observation]], None]
 
 _log = logging.getLogger(__name__)
 
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+#: After these a journal is tried again by the next drain; after all others it is set aside, and said so once.
+_PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM}
 _SELECT = f"SELECT seq, {list_columns(OBSERVATION_COLUMNS)} FROM hits"  # noqa: S608
 # A number that is free again is given to the next hit, so the number alone would not do.
 _DELETE = "DELETE FROM hits WHERE seq = ? AND id = ?"
@@ -68,12 +69,12 @@ def drain(
         try:
             _drain_file(path, take, batch=batch)
         except sqlite3.Error as error:
-            if get_primary_code(error) in _DAMAGED:
-                _set_aside(path, take, batch=batch)
+            if get_primary_code(error) in _PASSING:
+                _log.info("journal %s is drained later: %s", path.name, error)
             else:
-                _log.warning("journal %s cannot be drained now: %s", path.name, error)
+                _set_aside(path, error, take, batch=batch)
         except OSError as error:
-            _log.warning("journal %s cannot be drained now: %s", path.name, error.strerror)
+            _log.info("journal %s is drained later: %s", path.name, error.strerror)
     for path in folder.glob(f"*{LOCK_SUFFIX}"):
         _remove_leftovers(path)
     return moved
@@ -114,12 +115,12 @@ def _move_rows(connection: sqlite3.Connection, take: Take, *, batch: int) -> boo
     return emptied
 
 
-def _set_aside(path: Path, take: Take, *, batch: int) -> None:
+def _set_aside(path: Path, error: sqlite3.Error, take: Take, *, batch: int) -> None:
     """Rename a damaged journal and move what can be read of it.
 
     It is renamed first: a living owner then begins another file, and nothing is written after it was read.
     """
-    _log.error("journal %s is damaged; it is set aside, and what can be read of it is kept", path.name)
+    _log.error("journal %s is set aside, and what can be read of it is kept: %s", path.name, error)
     found = list(_salvage(_rename(path)))
     for start in range(0, len(found), batch):
         take(found[start : start + batch])

@@ -123,9 +123,10 @@ def _publish(
         link_index=observation.hit.link_index,
     )
     _write(connection, event, now)
-    if previous is not None:
-        rollups.move(previous, groups, sign=-1)
-    rollups.move(event, groups, sign=1)
+    if previous is None or previous.verdict.machine != verdict.machine:
+        if previous is not None:
+            rollups.move(previous, groups, sign=-1)
+        rollups.move(event, groups, sign=1)
     return Publication(event=event, previous=previous)
 
 

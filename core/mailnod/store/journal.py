@@ -14,7 +14,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event, Lock
+from threading import Lock
 from typing import Any
 
 from mailnod.errors import StoreBugError, StoreError, StoreUnavailableError
@@ -97,7 +97,9 @@ class _Batch:
 
     def __init__(self) -> None:
         self.rows: list[tuple[Any, ...]] = []
-        self.done = Event()
+        #: Held until the batch is committed or has failed; a bare lock wakes its waiters faster than an event does.
+        self.done = Lock()
+        self.done.acquire()
         self.error: BaseException | None = None
 
 
@@ -121,7 +123,8 @@ class _Writer:
         if leads:
             self._lead(batch)
         else:
-            batch.done.wait()
+            with batch.done:
+                pass
         if batch.error is not None:
             raise _explain(batch.error, self._folder)
 
@@ -143,7 +146,7 @@ class _Writer:
             raise
         finally:
             self._seal(batch)
-            batch.done.set()
+            batch.done.release()
 
     def _seal(self, batch: _Batch) -> None:
         """Let nobody join a batch any more."""

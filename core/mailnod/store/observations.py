@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from mailnod.model import Observation, Window
 from mailnod.store import deliveries
@@ -35,6 +35,7 @@ _DUE = f"""
     {_SELECT} JOIN queue ON queue.observation_id = o.id
     WHERE queue.due_at <= ? ORDER BY queue.due_at, o.id LIMIT ?
 """
+_BY_SEQ = f"{_SELECT} WHERE o.seq IN (SELECT value FROM json_each(?)) ORDER BY o.received_at, o.id"
 _QUEUE_JUDGED = {
     column: f"""
         INSERT INTO queue (observation_id, due_at)
@@ -75,14 +76,14 @@ def get_due(connection: sqlite3.Connection, *, now: datetime, limit: int) -> lis
 def get_window(connection: sqlite3.Connection, observation: Observation) -> Window:
     """Return what an observation is judged by; where more lies near than fits, the nearest in time."""
     at = to_micros(observation.hit.received_at)
-    near = {row[0]: row for row in _find_near(connection, observation)}
+    own = connection.execute("SELECT seq, received_at FROM observations WHERE id = ?", (observation.id,)).fetchall()
+    near: dict[int, int] = dict([*own, *_find_near(connection, observation)])
     # Its own row comes first: a thousand others of the same microsecond must not push it out.
-    received_at = OBSERVATION_COLUMNS.index("received_at")
-    nearest = sorted(near.values(), key=lambda row: (row[0] != observation.id, abs(row[received_at] - at), row[0]))
-    kept = sorted(nearest[:_WINDOW_LIMIT], key=lambda row: (row[received_at], row[0]))
+    nearest = sorted(near, key=lambda seq: ((seq, near[seq]) not in own, abs(near[seq] - at), seq))
+    rows = connection.execute(_BY_SEQ, (json.dumps(nearest[:_WINDOW_LIMIT]),))
     return Window(
         delivery=deliveries.get_delivery(connection, observation.delivery_id),
-        observations=tuple(read_observation(row) for row in kept),
+        observations=tuple(read_observation(row) for row in rows),
     )
 
 
@@ -127,24 +128,20 @@ def _join_runs(times: list[int], *, gap: int) -> Iterator[tuple[int, int]]:
     yield start, end
 
 
-def _find_near(connection: sqlite3.Connection, observation: Observation) -> Iterator[tuple[Any, ...]]:
-    """Yield rows of the same delivery and of the same IP address, the nearest of each, some of them twice.
+def _find_near(connection: sqlite3.Connection, observation: Observation) -> Iterator[tuple[int, int]]:
+    """Yield number and time of the nearest rows of the same delivery and of the same IP address, some of them twice.
 
     Both directions of time are walked along an index and end at the limit, so that a flood costs no more than that.
     """
     at = to_micros(observation.hit.received_at)
-    yield from connection.execute(f"{_SELECT} WHERE o.id = ?", (observation.id,))
     for column, value, reach in (
         ("delivery_id", observation.delivery_id, _SAME_DELIVERY_MICROS),
         ("ip", observation.hit.ip, _SAME_IP_MICROS),
     ):
         if value is None:
             continue
-        select = f"{_SELECT} WHERE o.{column} = ? AND o.received_at"
-        yield from connection.execute(
-            f"{select} BETWEEN ? AND ? ORDER BY o.received_at DESC LIMIT ?", (value, at - reach, at, _WINDOW_LIMIT)
-        )
-        yield from connection.execute(
-            f"{select} > ? AND o.received_at <= ? ORDER BY o.received_at LIMIT ?",
-            (value, at, at + reach, _WINDOW_LIMIT),
-        )
+        select = f"SELECT seq, received_at FROM observations WHERE {column} = ? AND received_at"
+        before = f"{select} BETWEEN ? AND ? ORDER BY received_at DESC LIMIT ?"
+        yield from connection.execute(before, (value, at - reach, at, _WINDOW_LIMIT))
+        later = f"{select} > ? AND received_at <= ? ORDER BY received_at LIMIT ?"
+        yield from connection.execute(later, (value, at, at + reach, _WINDOW_LIMIT))

@@ -113,12 +113,12 @@ class SQLiteStore:
     def get_deliveries(self, *, message_id: str | None = None, limit: int = 100) -> list[Delivery]:
         """Return deliveries, those added last first."""
         with self._database.read() as connection:
-            return deliveries.get_deliveries(connection, message_id=message_id, limit=limit)
+            return deliveries.get_deliveries(connection, message_id=message_id, limit=_cap(limit))
 
     def get_metrics(self, *, by: GroupBy = "all", limit: int = 100) -> list[Metrics]:
         """Return counts from the rollups."""
         with self._database.read() as connection:
-            return rollups.get_metrics(connection, by=by, limit=limit)
+            return rollups.get_metrics(connection, by=by, limit=_cap(limit))
 
     # -- upkeep -------------------------------------------------------------------------------------------------------
 
@@ -145,3 +145,8 @@ class SQLiteStore:
     def close(self) -> None:
         """Close this process's connections; a later call opens them again."""
         self._database.close()
+
+
+def _cap(limit: int) -> int:
+    # To SQLite a negative limit means none.
+    return min(max(limit, 1), 10_000)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,20 +67,6 @@ for pid in children:
 def folder(tmp_path: Path) -> Path:
     """Name a folder of journals that is not there yet."""
     return tmp_path / "state" / "journals"
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Give a file system of one megabyte."""
-    if os.geteuid() != 0:
-        pytest.skip("root: needed to mount a file system")
-    mount = tmp_path / "small"
-    mount.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mount)]
-    if subprocess.run(command, capture_output=True).returncode != 0:
-        pytest.skip("root: mounting is not allowed here")
-    yield mount
-    subprocess.run(["umount", "--lazy", str(mount)], check=True)
 
 
 def start(script: str, folder: Path) -> subprocess.Popen[str]:

@@ -182,6 +182,40 @@ def test_directory_is_no_database(tmp_path: Path) -> None:
         SQLiteStore(tmp_path).get_deliveries()
 
 
+def test_full_disk_is_reported_and_recovered_from(small_disk: Path) -> None:
+    """On a full disk a write fails whole, reading goes on, and writing too when there is room again."""
+    store = SQLiteStore(small_disk / "mailnod.db")
+    delivery = make_delivery()
+    store.add_delivery(delivery)
+    ballast = small_disk / "ballast"
+    with pytest.raises(OSError, match="No space left"):
+        ballast.write_bytes(bytes(2_000_000))
+    with pytest.raises(StoreUnavailableError, match="full"):
+        store.add_delivery(make_delivery(subject="x" * 1_000_000))
+    assert store.get_deliveries() == [delivery]
+    ballast.unlink()
+    store.add_delivery(make_delivery())
+    assert len(store.get_deliveries()) == 2
+    assert store.check() == []
+    store.close()
+
+
+def test_read_only_disk_is_reported(small_disk: Path) -> None:
+    """On a disk that turned read-only calls fail as unavailable, and go on when it can be written again."""
+    store = SQLiteStore(small_disk / "mailnod.db")
+    store.add_delivery(make_delivery())
+    store.close()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(StoreUnavailableError, match=r"mailnod\.db"):
+        store.add_delivery(make_delivery())
+    with pytest.raises(StoreUnavailableError, match=r"mailnod\.db"):
+        store.get_deliveries()
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    store.add_delivery(make_delivery())
+    assert len(store.get_deliveries()) == 2
+    store.close()
+
+
 def test_lock_of_another_process_is_reported_after_the_timeout(database: Path, store: SQLiteStore) -> None:
     """A writer that never lets go makes a call fail as unavailable, and the next one succeeds when it has gone."""
     store.add_delivery(make_delivery())
