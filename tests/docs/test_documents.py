@@ -1,0 +1,41 @@
+"""What the project's papers promise about themselves."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mailnod.cli.main import BUILT_IN
+
+ROOT = Path(__file__).parents[2]
+PAPERS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md")])
+
+
+@pytest.mark.parametrize("paper", PAPERS, ids=lambda paper: str(paper.relative_to(ROOT)))
+def test_links_lead_somewhere(paper: Path) -> None:
+    """Every relative link of a paper leads to a file that exists."""
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", paper.read_text(encoding="utf-8"))
+    missing = [target for target in targets if "://" not in target and not (paper.parent / target).exists()]
+    assert missing == []
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    """A page that nothing leads to is not read."""
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}
+    assert pages == set(re.findall(r"^([a-z]+)$", index, re.MULTILINE))
+
+
+def test_changelog_names_every_command() -> None:
+    """A command that nobody announced is not known."""
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert [name for name in BUILT_IN if f"`{name}`" not in changelog and f"mailnod {name}`" not in changelog] == []
+
+
+@pytest.mark.parametrize("verb", ["demo", "test", "lint", "types", "bench", "docs", "wheel"])
+def test_makefile_has_its_verbs(verb: str) -> None:
+    """Each verb that the papers name exists and says what it does."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(rf"^{verb}:.* ## \S", makefile, re.MULTILINE)
