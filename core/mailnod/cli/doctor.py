@@ -158,10 +158,15 @@ def _check_journals(folder: Path) -> Iterator[Finding]:
     if not os.access(folder, os.W_OK | os.X_OK):
         yield _broken("journals", f"{folder} cannot be written: no hit can be recorded")
         return
-    waiting = [
-        path for path in folder.iterdir() if path.is_file() and not path.name.endswith(("-wal", "-shm", "-journal"))
-    ]
-    yield _ok("journals", f"{folder}: {len(waiting)} journals; hits in them are drained by a worker")
+    from mailnod.store.drain import CORRUPT_SUFFIX
+    from mailnod.store.journal import SUFFIX
+
+    damaged = len(list(folder.glob(f"*{CORRUPT_SUFFIX}")))
+    if damaged:
+        yield _warning(
+            "journals", f"{folder} holds {damaged} damaged journals that were set aside as *{CORRUPT_SUFFIX}"
+        )
+    yield _ok("journals", f"{folder}, {len(list(folder.glob(f'*{SUFFIX}')))} in use or waiting for a worker")
 
 
 def _can_make(path: Path) -> bool:

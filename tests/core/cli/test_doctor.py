@@ -73,6 +73,12 @@ def test_damaged_store_is_broken(run: Run, environ: dict[str, str]) -> None:
     assert examine(run, exit_code=1)["store"] == "broken"
 
 
+def test_damaged_journal_is_a_warning(run: Run, environ: dict[str, str], campaign: None) -> None:
+    """A journal that was set aside is named, because hits may be missing."""
+    (Path(environ["MAILNOD_DATABASE"] + ".journals") / "1.corrupt").touch()
+    assert examine(run, exit_code=0) == {"journals": "warning"}
+
+
 def test_impossible_folder_is_broken(run: Run, environ: dict[str, str], tmp_path: Path) -> None:
     """Where neither store nor journals can be made, both are broken."""
     (tmp_path / "file").touch()
