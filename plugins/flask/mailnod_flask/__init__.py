@@ -35,7 +35,7 @@ def __getattr__(name: str) -> object:
     try:
         home = import_module(_HOMES[name])
     except ModuleNotFoundError as error:
-        if error.name not in ("flask", "flask_mail"):
+        if error.name not in ("flask", "flask_mail", "blinker"):
             raise
         raise ConfigurationError(
             f"mailnod_flask.{name} needs {error.name!r}, which is not installed: pip install 'mailnod[flask]'"
