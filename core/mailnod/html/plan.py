@@ -6,7 +6,7 @@ A plan is compiled once per template; filling it with a recipient's token is a j
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote
@@ -18,7 +18,7 @@ from mailnod.html.scan import Anchor, Attribute, Scan, scan
 from mailnod.html.urls import TrackingBase, parse_base
 from mailnod.model import Link
 
-__all__ = ["CLIP_BYTES", "TOKEN_CHARACTERS", "PixelPlace", "Plan", "compile_plan"]
+__all__ = ["CLIP_BYTES", "TOKEN_CHARACTERS", "Edit", "PixelPlace", "Plan", "compile_plan"]
 
 #: Gmail shows no more of a body than this, and so no pixel behind it (mautic/mautic#13522).
 CLIP_BYTES: Final = 102 * 1024
@@ -34,13 +34,17 @@ _PIXEL_TAIL = '.gif" width="1" height="1" alt="" style="border:0;width:1px;heigh
 _WHITE_SPACE = "\t\n\f\r "
 
 
-class _Edit(NamedTuple):
-    """Replace source[start:end] by ``before`` + token + ``after``; by nothing where ``before`` is empty."""
+class Edit(NamedTuple):
+    """Replace a span of the source by ``before`` + token + ``after``, or by nothing where ``before`` is empty."""
 
     start: int
     end: int
     before: str = ""
     after: str = ""
+
+    def fill(self, token: str) -> str:
+        """Return what stands in the span's place."""
+        return f"{self.before}{token}{self.after}" if self.before else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +59,8 @@ class Plan:
     pieces: tuple[str, ...]
     #: Where the pixel stands.
     pixel: PixelPlace
-    #: Where attributes of our own stood in the source, each as (start, end).
-    removed: tuple[tuple[int, int], ...]
+    #: In the order of the source; they do not overlap.
+    edits: tuple[Edit, ...]
     #: Where the collector is reached.
     base: TrackingBase
 
@@ -105,9 +109,13 @@ class Plan:
             added = [(image.start, image.end) for image in found.images if _is_own_image(filled, image.src, self.base)]
             if len(added) != 1:
                 raise RewriteError(f"the edited HTML has {len(added)} live pixels, not one")
-        untouched = _mask(self.source, [*((link.start, link.end) for link in self.links), *self.removed])
+        untouched = _mask(self.source, self._edited_spans())
         if untouched != _mask(filled, [*_href_spans(found.anchors), *added]):
             raise RewriteError("the edited HTML differs from the source outside its links and its pixel")
+
+    def _edited_spans(self) -> set[tuple[int, int]]:
+        """Return the spans of the source that the text may differ in; links that are not tracked were checked."""
+        return {(link.start, link.end) for link in self.links} | {(edit.start, edit.end) for edit in self.edits}
 
     def _leads_on(self, link: Link, raw: str) -> bool:
         """Tell whether an edited ``href`` is what was planned for the link."""
@@ -158,11 +166,10 @@ def compile_plan(
     decided = decide_links(html, found.anchors, rules)
     links = tuple(entry.link for entry in decided)
     if not (track_opens or track_clicks):
-        return Plan(source=html, links=links, pieces=(html,), pixel="none", removed=(), base=base)
-    removed = _find_removed(html, found.anchors)
-    edits = [_Edit(start, end) for start, end in removed]
+        return Plan(source=html, links=links, pieces=(html,), pixel="none", edits=(), base=base)
+    edits = list(_remove_own_attributes(html, found.anchors))
     edits += [
-        _Edit(entry.link.start, entry.link.end, f"{base.url}/c/", entry.suffix)
+        Edit(entry.link.start, entry.link.end, f"{base.url}/c/", entry.suffix)
         for entry in decided
         if entry.link.tracked
     ]
@@ -170,28 +177,27 @@ def compile_plan(
     if track_opens:
         pixel, offset = _place_pixel(html, found, base, edits)
         if pixel != "none":
-            edits.append(_Edit(offset, offset, f'<img src="{base.url}/o/', _PIXEL_TAIL))
-    plan = Plan(source=html, links=links, pieces=_cut(html, edits), pixel=pixel, removed=removed, base=base)
+            edits.append(Edit(offset, offset, f'<img src="{base.url}/o/', _PIXEL_TAIL))
+    edits.sort()
+    plan = Plan(source=html, links=links, pieces=_cut(html, edits), pixel=pixel, edits=tuple(edits), base=base)
     if plan.changed:
         plan.verify()
     return plan
 
 
-def _find_removed(html: str, anchors: Sequence[Anchor]) -> tuple[tuple[int, int], ...]:
-    """Return the span of each attribute of our own, with the white space before it where no two others need it."""
-    spans: list[tuple[int, int]] = []
+def _remove_own_attributes(html: str, anchors: Sequence[Anchor]) -> Iterator[Edit]:
+    """Take out each attribute of our own, with the white space before it where no two others need it."""
     for anchor in anchors:
         for own in find_own_attributes(anchor):
             parted = html[own.start - 1] in _WHITE_SPACE and html[own.end] in f"{_WHITE_SPACE}>"
-            spans.append((own.start - parted, own.end))
-    return tuple(spans)
+            yield Edit(own.start - parted, own.end)
 
 
 def _href_spans(anchors: Sequence[Anchor]) -> list[tuple[int, int]]:
     return [(anchor.href.value_start, anchor.href.value_end) for anchor in anchors]
 
 
-def _place_pixel(html: str, found: Scan, base: TrackingBase, edits: Sequence[_Edit]) -> tuple[PixelPlace, int]:
+def _place_pixel(html: str, found: Scan, base: TrackingBase, edits: Sequence[Edit]) -> tuple[PixelPlace, int]:
     if not html or found.frameset or any(_is_own_image(html, image.src, base) for image in found.images):
         return "none", 0
     if _rewritten_bytes(html, base, edits) > CLIP_BYTES and (top := _find_top(html, found)) is not None:
@@ -216,7 +222,7 @@ def _is_own_image(html: str, src: Attribute, base: TrackingBase) -> bool:
     return base.owns_pixel(decode_attribute(html[src.value_start : src.value_end]))
 
 
-def _rewritten_bytes(html: str, base: TrackingBase, edits: Sequence[_Edit]) -> int:
+def _rewritten_bytes(html: str, base: TrackingBase, edits: Sequence[Edit]) -> int:
     """Return the size of the edited text with its pixel, in UTF-8."""
     size = len(html) if html.isascii() else len(html.encode("utf-8", "surrogatepass"))
     size += len('<img src="/o/') + len(base.url) + TOKEN_CHARACTERS + len(_PIXEL_TAIL)
@@ -227,12 +233,12 @@ def _rewritten_bytes(html: str, base: TrackingBase, edits: Sequence[_Edit]) -> i
     return size
 
 
-def _cut(html: str, edits: Sequence[_Edit]) -> tuple[str, ...]:
-    """Apply edits that do not overlap, and cut the result at each slot for the token."""
+def _cut(html: str, edits: Sequence[Edit]) -> tuple[str, ...]:
+    """Apply sorted edits that do not overlap, and cut the result at each slot for the token."""
     pieces: list[str] = []
     current: list[str] = []
     position = 0
-    for edit in sorted(edits):
+    for edit in edits:
         current.append(html[position : edit.start])
         if edit.before:
             current.append(edit.before)
@@ -243,7 +249,7 @@ def _cut(html: str, edits: Sequence[_Edit]) -> tuple[str, ...]:
     return (*pieces, "".join(current))
 
 
-def _mask(text: str, spans: Sequence[tuple[int, int]]) -> str:
+def _mask(text: str, spans: Iterable[tuple[int, int]]) -> str:
     """Cut the spans out of a text."""
     kept: list[str] = []
     position = 0

@@ -1,0 +1,135 @@
+"""Tests of ``mailnod rewrite``."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mailnod.cli.context import CliContext
+from mailnod.cli.main import cli
+
+CASES = [json.loads(line) for line in (Path(__file__).parents[2] / "data" / "cases.jsonl").read_text().splitlines()]
+BASE = "https://track.example.test"
+LINK = "<a href='https://e.example/?a=1&amp;b=2'>x</a>"
+
+
+def run(*arguments: str, text: str | bytes = "", keys: str | None = "k" * 40) -> Result:
+    """Run the command as a person or a program would."""
+    environ = {} if keys is None else {"MAILNOD_SECRET_KEYS": keys}
+    return CliRunner().invoke(cli, ["rewrite", *arguments], input=text, obj=CliContext(environ=environ))
+
+
+def answer_rows(*rows: Any, arguments: tuple[str, ...] = ("--base-url", BASE)) -> list[dict[str, Any]]:
+    """Return the answers to rows of ``--jsonl``."""
+    result = run("--jsonl", *arguments, text="".join(f"{json.dumps(row)}\n" for row in rows))
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_every_case_is_answered_in_order() -> None:
+    """Rows are answered one by one, with message before bytes before text."""
+    answers = answer_rows(*CASES)
+    assert [answer["id"] for answer in answers] == [case["id"] for case in CASES]
+    for case, answer in zip(CASES, answers, strict=True):
+        form = next(name for name in ("mime", "bytes_b64", "html") if name in case)
+        assert list(answer) == ["id", form, "links", "pixel", "restored"]
+        assert [link["url"] for link in answer["links"] if link["tracked"]] == case["expect"]["tracked"]
+        assert answer["pixel"] == case["expect"]["pixel"]
+        assert answer["restored"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "tracked", "pixel"),
+    [
+        ({}, True, "end"),
+        ({"opens": False}, True, "none"),
+        ({"clicks": False}, False, "end"),
+        ({"consent": "granted"}, True, "end"),
+        ({"consent": "denied"}, False, "none"),
+        ({"consent": "unknown"}, False, "none"),
+        ({"list_unsubscribe": "<https://e.example/?a=1&b=2>"}, False, "end"),
+    ],
+)
+def test_options_of_a_row(options: dict[str, Any], tracked: bool, pixel: str) -> None:
+    """A row's options decide; consent that is not granted goes before all."""
+    (answer,) = answer_rows({"id": 1, "html": LINK, "options": options})
+    assert [link["tracked"] for link in answer["links"]] == [tracked]
+    assert answer["pixel"] == pixel
+
+
+def test_base_url_of_a_row_goes_before_the_flag() -> None:
+    """Each row can name its own collector."""
+    (answer,) = answer_rows({"id": 1, "html": LINK, "options": {"base_url": "https://own.example/t/"}})
+    assert "https://own.example/t/c/" in answer["html"]
+    assert BASE not in answer["html"]
+
+
+def test_other_parts_stay() -> None:
+    """A row that is no HTML part comes back as it is."""
+    (answer,) = answer_rows({"id": 1, "html": LINK, "part": "text/x-amp-html"})
+    assert answer["html"] == LINK
+
+
+def test_a_bad_row_is_answered_by_an_error_and_the_rest_goes_on() -> None:
+    """A row that cannot be read or edited spoils the exit status, not its neighbours."""
+    rows = ["{nonsense", "[]", '{"id": 1}', '{"id": 2, "html": "x", "options": 3}', '{"id": 3, "bytes_b64": "?"}']
+    rows += ['{"id": 4, "html": "x", "options": {"base_url": 7}}', json.dumps({"id": 5, "html": "<a href=x>" * 10_002})]
+    result = run("--jsonl", "--base-url", BASE, text="\n".join([*rows, "", '{"id": 6, "html": ""}\n']))
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert ["error" in answer for answer in answers] == [True] * 7 + [False]
+    assert [answer["id"] for answer in answers] == [None, None, 1, 2, 3, 4, 5, 6]
+    assert result.exit_code == 1
+
+
+def test_html_file_goes_to_standard_output_and_its_links_to_standard_error(tmp_path: Path) -> None:
+    """A person sees the edited bytes on one stream and what was done on the other."""
+    path = tmp_path / "mail.html"
+    path.write_bytes(b"<p>\xff</p>" + LINK.encode() + b"<a href='mailto:x'>y</a>")
+    result = run(str(path), "--base-url", BASE)
+    assert result.exit_code == 0
+    assert b"<p>\xff</p><a href='https://track.example.test/c/" in result.stdout_bytes
+    assert "scheme not http(s)" in result.stderr
+    assert "Pixel: end" in result.stderr
+
+
+def test_message_is_told_by_its_head() -> None:
+    """Standard input that begins like a message is read as one."""
+    message = f"Subject: x\r\nContent-Type: text/html\r\n\r\n{LINK}\r\n"
+    result = run("-", "--base-url", BASE, "--no-opens", text=message.encode())
+    assert result.stdout_bytes.startswith(b"Subject: x\r\nContent-Type: text/html\r\n\r\n<a href='https://track.")
+    assert b".gif" not in result.stdout_bytes
+
+
+def test_json_of_one_file() -> None:
+    """With --json the object goes to standard output and nothing else."""
+    result = run("-", "--json", "--base-url", BASE, "--no-clicks", text=LINK)
+    answer = json.loads(result.stdout)
+    assert answer["html"].startswith(LINK)
+    assert [link["reason"] for link in answer["links"]] == ["clicks off"]
+    assert [LINK[link["start"] : link["end"]] for link in answer["links"]] == ["https://e.example/?a=1&amp;b=2"]
+    assert result.stderr == ""
+
+
+def test_bytes_come_back_in_their_charset() -> None:
+    """A row of bytes is answered in bytes."""
+    data = "<p>é</p>".encode("utf-16-le")
+    (answer,) = answer_rows({"id": 1, "bytes_b64": base64.b64encode(data).decode(), "charset": "utf-16le"})
+    assert base64.b64decode(answer["bytes_b64"]).startswith(data)
+
+
+def test_missing_key_names_the_command_that_makes_one() -> None:
+    """Without a secret the command ends as a wrong set-up does."""
+    result = run("-", "--base-url", BASE, keys=None)
+    assert result.exit_code == 2
+    assert "mailnod keys new" in result.stderr
+
+
+def test_missing_base_url_is_named() -> None:
+    """Without a base URL the message says what to give."""
+    result = run("-", text="<p>")
+    assert result.exit_code == 2
+    assert "--base-url" in result.stderr
