@@ -22,6 +22,7 @@ from mailnod.model import (
     Kind,
     Mode,
     Observation,
+    Signal,
     Verdict,
     Window,
 )
@@ -74,11 +75,11 @@ def classify(
         row["headers"] = dict(_read_header(one) for one in headers)
     if after is not None:
         row["seconds_after_send"] = after
-    verdict = _classify_row(Judge(), row)
+    verdict, signals = _explain_row(Judge(), row)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(verdict)))
+        click.echo(json.dumps({**_describe(verdict), "signals": [dataclasses.asdict(one) for one in signals]}))
     else:
-        _print_verdict(verdict)
+        _print_verdict(verdict, signals)
 
 
 def answer_lines(*, scenarios: bool) -> None:
@@ -104,18 +105,18 @@ def answer_lines(*, scenarios: bool) -> None:
 
 
 def _answer_row(judge: Judge, row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"id": row.get("id"), **_describe(_classify_row(judge, row))}
+    return {"id": row.get("id"), **_describe(_explain_row(judge, row)[0])}
 
 
 def _describe(verdict: Verdict) -> dict[str, Any]:
     return {**dataclasses.asdict(verdict), "classification": str(verdict.classification)}
 
 
-def _classify_row(judge: Judge, row: Mapping[str, Any]) -> Verdict:
+def _explain_row(judge: Judge, row: Mapping[str, Any]) -> tuple[Verdict, tuple[Signal, ...]]:
     after = row.get("seconds_after_send")
     observation = _observe(row, at=_EPOCH + timedelta(seconds=float(after or 0)), delivery_id=bytes(8), number=0)
     delivery = None if after is None else _deliver(bytes(8), sent_at=_EPOCH, link_count=0)
-    return judge.classify(observation, Window(delivery=delivery, observations=(observation,)))
+    return judge.explain(observation, Window(delivery=delivery, observations=(observation,)))
 
 
 def _answer_scenario(judge: Judge, scenario: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,24 +192,29 @@ def _read_header(text: str) -> tuple[str, str]:
     return name.strip().lower(), value.strip()
 
 
-def _print_verdict(verdict: Verdict) -> None:
+def _print_verdict(verdict: Verdict, signals: tuple[Signal, ...]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(show_header=False)
-    table.add_column(style="bold")
-    table.add_column()
-    table.add_row("classification", str(verdict.classification))
-    table.add_row("who", "a machine" if verdict.machine else "a person")
-    table.add_row("probability of a machine", f"{verdict.probability} %")
-    table.add_row("counts for metrics", "yes" if verdict.counts_for_metrics else "no")
-    table.add_row("proxy", verdict.proxy_type or "none known")
-    table.add_row("device", verdict.device_type or "not known")
-    client = " ".join(filter(None, (verdict.client_name, f"({verdict.client_type})" if verdict.client_type else None)))
-    table.add_row("client", client or "not known")
-    table.add_row("reasons, strongest first", "\n".join(verdict.reason_codes) or "nothing unusual")
-    table.add_row("rules", verdict.ruleset)
-    Console().print(table)
+    table = Table(show_header=False, title="Verdict", title_justify="left")
+    client = f"{verdict.client_name or 'not known'} ({verdict.client_type or 'type not known'})"
+    for name, value in (
+        ("classification", str(verdict.classification)),
+        ("who", "a machine" if verdict.machine else "a person"),
+        ("probability of a machine", f"{verdict.probability} %"),
+        ("counts for metrics", "yes" if verdict.counts_for_metrics else "no"),
+        ("proxy", verdict.proxy_type or "none known"),
+        ("device", verdict.device_type or "not known"),
+        ("client", client),
+        ("rules", verdict.ruleset),
+    ):
+        table.add_row(name, value)
+    reasons = Table("reason", "weight", "source", title="Reasons, strongest first", title_justify="left")
+    for signal in signals:
+        reasons.add_row(signal.code, f"{signal.weight:+d}", signal.source)
+    console = Console()
+    console.print(table)
+    console.print(reasons if signals else "Reasons: nothing unusual was seen.")
 
 
 if __name__ == "__main__":

@@ -24,20 +24,25 @@ _ENGINES: tuple[tuple[Engine, re.Pattern[str]], ...] = (
 )
 
 _EMPTY = Finding(
-    signal=Signal(code="ua.empty", weight=85, source="every browser and mail client sends one"),
+    signal=Signal(code="ua.empty", weight=95, source="every browser and mail client sends one"),
     classification=Classification.GENERIC_BOT,
 )
 _NO_SYSTEM = Finding(
-    signal=Signal(code="ua.no_system", weight=75, source="browsers and mail clients name the system they run on"),
+    signal=Signal(code="ua.no_system", weight=93, source="browsers and mail clients name the system they run on"),
     classification=Classification.GENERIC_BOT,
 )
 _IMPOSSIBLE = Signal(code="ua.impossible", weight=60, source="an engine that never ran on that system")
+_SIGNED = Signal(code="ua.signed", weight=60, source="browsers name the system first; tools put their own name there")
 _UNFINISHED = Signal(code="ua.unfinished", weight=45, source="browsers name their system, engine and version")
 
 #: Pairs that no maker ever shipped.
 _IMPOSSIBLE_PAIRS = re.compile(
     r"Mac OS X[^)]*Trident/|Linux[^)]*Trident/|Android[^)]*Trident/(?!.*IEMobile)|Macintosh[^)]*Windows NT"
     r"|\(Windows NT (?:[789]\.|1[1-9]|[2-9]\d)|Chrome/\d+[^ ]* .*Firefox/\d"
+)
+#: Browsers begin with the system; what stands before Windows or the Macintosh was put there.
+_BEFORE_SYSTEM = re.compile(
+    r"Mozilla/5\.0 \((?!compatible|Windows|Macintosh|N;|U;|X11|Unknown)[\w.-]+; (?:Windows NT|Macintosh)"
 )
 _BROWSER_LIKE = re.compile(r"Mozilla/[45]\.0 \(")
 
@@ -106,6 +111,8 @@ def _find_oddities(text: str) -> list[Signal]:
     oddities = []
     if _IMPOSSIBLE_PAIRS.search(text):
         oddities.append(_IMPOSSIBLE)
+    if _BEFORE_SYSTEM.match(text):
+        oddities.append(_SIGNED)
     if text.startswith("Mozilla/") and len(text) < 28:
         oddities.append(_UNFINISHED)
     return oddities

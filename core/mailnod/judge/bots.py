@@ -86,7 +86,7 @@ def _read(blocks: Iterable[Mapping[str, Any]]) -> list[_Entry]:
         finding = None
         if block["class"] != "person":
             source = f"{block['source']} ({block['date']})"
-            signal = Signal(code=block["code"], weight=block.get("weight", 95), source=source)
+            signal = Signal(code=block["code"], weight=block.get("weight", 98), source=source)
             finding = Finding(signal=signal, classification=Classification(block["class"]))
         library, bare = block.get("library", False), block.get("scope") == "bare"
         entries += [_Entry(pattern=one, finding=finding, library=library, bare=bare) for one in block["patterns"]]
@@ -97,7 +97,7 @@ def _read_crawlers() -> list[_Entry]:
     """Read the patterns of crawler-user-agents; those of mailbox proxies are met by earlier rules."""
     from crawleruseragents import CRAWLER_USER_AGENTS_DATA  # type: ignore[import-untyped]
 
-    signal = Signal(code="ua.crawler_list", weight=90, source="crawler-user-agents")
+    signal = Signal(code="ua.crawler_list", weight=97, source="crawler-user-agents")
     classes = {
         "social-preview": Classification.LINK_PREVIEW_BOT,
         "scanner": Classification.SECURITY_SCANNER,

@@ -12,7 +12,7 @@ from mailnod.judge.evidence import Client, Finding, Request
 from mailnod.judge.headers import find_prefetch, weigh_headers
 from mailnod.judge.networks import Networks, built_in_networks, parse_address
 from mailnod.judge.proxies import find_proxy, relay_type
-from mailnod.judge.window import WindowFacts, weigh_window
+from mailnod.judge.window import weigh_window
 from mailnod.model import Classification, Hit, Observation, ProxyType, Signal, Verdict, Window
 
 __all__ = ["RULESET", "Judge"]
@@ -30,17 +30,20 @@ _MACHINES = frozenset(
     )
 )
 
-_HEAD = Signal(code="method.head", weight=80, source="people's browsers ask with GET; jdavidbakr/mail-tracker 200")
-_METHOD = Signal(code="method.other", weight=80, source="people's browsers ask with GET")
+_HEAD = Signal(code="method.head", weight=95, source="people's browsers ask with GET; jdavidbakr/mail-tracker 200")
+_METHOD = Signal(code="method.other", weight=95, source="people's browsers ask with GET")
 
 _NETWORKS = {
     "delivery": Signal(code="ip.mail_transport", weight=70, source="Exchange Online's addresses: no one browses there"),
     "gateway": Signal(code="ip.mail_gateway", weight=25, source="mail security vendors; some also proxy people"),
-    "cloud": Signal(code="ip.cloud", weight=65, source="rented servers: sandboxes, but remote desktops and VPNs too"),
-    "akamai": Signal(code="ip.cloud", weight=65, source="rented servers: sandboxes, but remote desktops and VPNs too"),
+    "cloud": Signal(code="ip.cloud", weight=68, source="rented servers: sandboxes, but remote desktops and VPNs too"),
+    "akamai": Signal(code="ip.cloud", weight=68, source="rented servers: sandboxes, but remote desktops and VPNs too"),
     "azure": Signal(code="ip.azure", weight=50, source="rented servers; many remote desktops and office gateways"),
     "google": Signal(code="ip.google", weight=60, source="Google's own networks: people do not browse from there"),
 }
+
+#: No address is longer (an IPv6 one with its zone); longer texts are not remembered.
+_MAX_ADDRESS = 64
 
 #: Networks in which a person's click stays possible and a machine's is common.
 _SHARED = frozenset(("gateway", "cloud", "akamai", "azure", "google", "delivery"))
@@ -65,7 +68,7 @@ class Judge:
         self._lock = threading.Lock()
         self._agents: Agents | None = None
         self._networks = networks
-        self._network_of = lru_cache(maxsize=4096)(self._find_network)
+        self._network_of = lru_cache(maxsize=4096)(self._look_up)
 
     def classify(self, observation: Observation, window: Window) -> Verdict:
         """Judge one observation.
@@ -74,14 +77,26 @@ class Judge:
         :param window: what else is known when it is judged.
         :returns: the verdict. The same arguments give the same verdict.
         """
+        return self.explain(observation, window)[0]
+
+    def explain(self, observation: Observation, window: Window) -> tuple[Verdict, tuple[Signal, ...]]:
+        """Judge one observation and lay the evidence open.
+
+        :param observation: the recorded hit; whatever it holds may be forged.
+        :param window: what else is known when it is judged.
+        :returns: the verdict, and the signals that it rests on, strongest first. Where a machine or a proxy was
+            recognised outright, the first signal decided and the others are kept for diagnosis.
+        """
         request = self._read(observation.hit, window)
         finding = find_proxy(request) or _find_by_request(request)
         client = self._load_agents().read_client(request)
-        around = weigh_window(observation, window, WindowFacts(self._network_of))
+        around = weigh_window(observation, window, network_of=self._find_network)
+        signals = [*weigh_headers(request), *around] if finding else [*_weigh(request), *around]
+        signals.sort(key=lambda signal: -abs(signal.weight))
         if finding is not None:
-            return _conclude(finding, [*weigh_headers(request), *around], client)
-        signals = [*_weigh(request), *around]
-        return _weigh_up(request, signals, client)
+            signals.insert(0, finding.signal)
+            return _conclude(finding, signals, client), tuple(signals)
+        return _weigh_up(request, signals, client), tuple(signals)
 
     def _read(self, hit: Hit, window: Window) -> Request:
         agents = self._load_agents()
@@ -95,7 +110,7 @@ class Judge:
             method=hit.method,
             agent=None if hit.user_agent is None else agents.read(hit.user_agent),
             headers=hit.headers,
-            network=self._network_of(hit.ip),
+            network=self._find_network(hit.ip),
             has_address=hit.ip is not None,
             age_s=age_s,
         )
@@ -108,6 +123,9 @@ class Judge:
         return self._agents
 
     def _find_network(self, ip: str | None) -> str | None:
+        return None if ip is None or len(ip) > _MAX_ADDRESS else self._network_of(ip)
+
+    def _look_up(self, ip: str) -> str | None:
         if self._networks is None:
             with self._lock:
                 if self._networks is None:
@@ -149,7 +167,7 @@ def _weigh_up(request: Request, signals: Sequence[Signal], client: Client) -> Ve
     """Turn signals that only together decide into a verdict."""
     total = sum(signal.weight for signal in signals)
     # The middle lies where one strong sign, or three weak ones, outweigh nothing to the contrary.
-    probability = round(100 / (1 + math.exp(-(max(-120, min(200, total)) - 35) / 15)))
+    probability = max(1, min(99, round(100 / (1 + math.exp((35 - max(-100, min(200, total))) / 10)))))
     codes = {signal.code for signal in signals}
     if probability >= 50:
         around = any(signal.code.startswith("window.") and signal.weight > 0 for signal in signals)
@@ -164,16 +182,13 @@ def _weigh_up(request: Request, signals: Sequence[Signal], client: Client) -> Ve
     return _verdict(classification, relay_type(request), probability, signals, client)
 
 
-def _conclude(finding: Finding, others: Sequence[Signal], client: Client) -> Verdict:
-    """Turn a finding that decides into a verdict; the other signals are kept for diagnosis."""
+def _conclude(finding: Finding, signals: Sequence[Signal], client: Client) -> Verdict:
+    """Turn a finding that decides into a verdict."""
     if finding.hides_client:
         client = Client(client_type=client.client_type, client_name=client.client_name)
-    probability = max(
-        1, min(99, finding.signal.weight if finding.signal.weight > 0 else 100 + finding.signal.weight - 30)
-    )
-    if finding.classification not in _MACHINES:
-        probability = 10
-    return _verdict(finding.classification, finding.proxy_type, probability, [finding.signal, *others], client)
+    # A mailbox's image proxy is a person's open; that its provider fetches unasked happens too.
+    probability = finding.signal.weight if finding.classification in _MACHINES else 3
+    return _verdict(finding.classification, finding.proxy_type, probability, signals, client)
 
 
 def _verdict(
@@ -184,13 +199,12 @@ def _verdict(
     client: Client,
 ) -> Verdict:
     machine = classification in _MACHINES
-    strongest = sorted(signals, key=lambda signal: -abs(signal.weight))
     return Verdict(
         detected=machine or proxy_type is not None or classification is Classification.IMAGE_PROXY,
         probability=probability,
         classification=classification,
         proxy_type=proxy_type,
-        reason_codes=tuple(dict.fromkeys(signal.code for signal in strongest)),
+        reason_codes=tuple(dict.fromkeys(signal.code for signal in signals)),
         machine=machine,
         counts_for_metrics=not machine,
         device_type=client.device_type,

@@ -10,7 +10,7 @@ from mailnod.model import Signal
 
 __all__ = ["find_prefetch", "weigh_headers"]
 
-_PREFETCH = Signal(code="header.prefetch", weight=90, source="Fetch Standard, Sec-Purpose; older Purpose and X-Moz")
+_PREFETCH = Signal(code="header.prefetch", weight=97, source="Fetch Standard, Sec-Purpose; older Purpose and X-Moz")
 _NO_LANGUAGE = Signal(code="header.no_language", weight=15, source="every desktop and phone browser sends a language")
 _NO_FETCH = Signal(code="header.no_fetch_metadata", weight=10, source="W3C Fetch Metadata: Chromium 76, Firefox 90")
 _NO_HINTS = Signal(code="header.no_client_hints", weight=8, source="UA Client Hints: Chromium 89")

@@ -15,7 +15,7 @@ _RENTED = ("cloud", "azure", "akamai", "gateway", "delivery")
 
 
 def _proxy(code: str, source: str, classification: Classification, proxy_type: ProxyType | None) -> Finding:
-    weight = 90 if classification is Classification.PRIVACY_PROXY else -60
+    weight = 97 if classification is Classification.PRIVACY_PROXY else -60
     return Finding(
         signal=Signal(code=code, weight=weight, source=source),
         classification=classification,
@@ -28,19 +28,24 @@ _GMAIL = _proxy("ua.gmail_proxy", "scientiamobile.com, 2018", Classification.IMA
 _PREFETCH = _proxy("ua.gmail_prefetch", "sparkpost.com, 2021", Classification.PRIVACY_PROXY, "gmail")
 _YAHOO = _proxy("ua.yahoo_proxy", "help.yahoo.com SLN28749", Classification.IMAGE_PROXY, "yahoo")
 _MPP = _proxy("ua.apple_mpp", "wordtothewise.com, 2021", Classification.PRIVACY_PROXY, "apple_mpp")
+_CLICKING = Finding(
+    signal=Signal(code="ua.clicking_proxy", weight=90, source="image proxies load images and follow no links"),
+    classification=Classification.SUSPICIOUS,
+    hides_client=True,
+)
 _BARE_CARRIER = Finding(
-    signal=Signal(code="ip.relay_carrier", weight=75, source="a carrier of Apple's relay; its list of exits ages"),
+    signal=Signal(code="ip.relay_carrier", weight=90, source="a carrier of Apple's relay; its list of exits ages"),
     classification=Classification.PRIVACY_PROXY,
     hides_client=True,
 )
 _SPOOF = Finding(
-    signal=Signal(code="ip.foreign_proxy", weight=80, source="Google asks from its own networks"),
+    signal=Signal(code="ip.foreign_proxy", weight=90, source="Google asks from its own networks"),
     classification=Classification.SUSPICIOUS,
     hides_client=True,
 )
 _BARE = Finding(
     signal=Signal(
-        code="ua.bare_mozilla", weight=80, source="no browser stops after Mozilla/5.0; Apple's relay is elsewhere"
+        code="ua.bare_mozilla", weight=92, source="no browser stops after Mozilla/5.0; Apple's relay is elsewhere"
     ),
     classification=Classification.SUSPICIOUS,
     hides_client=True,
@@ -59,6 +64,18 @@ def find_proxy(request: Request) -> Finding | None:
     :param request: the hit; an address that was not captured neither proves nor disproves.
     :returns: what decides, or None. A proxy's name from a network where that proxy does not live is a forgery.
     """
+    finding = _find_named(request)
+    if finding and finding.classification is Classification.IMAGE_PROXY and request.kind == "click":
+        return _CLICKING
+    return finding
+
+
+def relay_type(request: Request) -> ProxyType | None:
+    """Say whether a real browser came through iCloud Private Relay; the address alone makes no machine."""
+    return "apple_private_relay" if request.network == "apple_relay" else None
+
+
+def _find_named(request: Request) -> Finding | None:
     if request.agent is None:
         return None
     text = request.agent.text
@@ -71,11 +88,6 @@ def find_proxy(request: Request) -> Finding | None:
     if "YahooMailProxy" in text:
         return _SPOOF if request.network in _RENTED else _YAHOO
     return next((finding for name, finding in _OTHERS.items() if name in text), None)
-
-
-def relay_type(request: Request) -> ProxyType | None:
-    """Say whether a real browser came through iCloud Private Relay; the address alone makes no machine."""
-    return "apple_private_relay" if request.network == "apple_relay" else None
 
 
 def _google(request: Request) -> bool:

@@ -1,15 +1,19 @@
-"""Reads what happened around a hit: bursts, one address across recipients, slow walks through every link."""
+"""Reads what happened around a hit: bursts, one address across recipients, slow walks, copied clicks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
-from mailnod.model import Observation, Signal, Window
+from mailnod.judge.networks import same_network
+from mailnod.model import Hit, Observation, Signal, Window
 
-__all__ = ["WindowFacts", "weigh_window"]
+__all__ = ["weigh_window"]
 
 _BURST = Signal(code="window.burst", weight=90, source="gateways follow every link of a mail at once")
 _PAIR = Signal(code="window.early_pair", weight=75, source="nobody reads and follows two links within a second")
+_BURST_OPEN = Signal(code="window.burst_open", weight=90, source="sandboxes load the images of what they follow")
 _ACROSS = Signal(code="window.across_recipients", weight=90, source="one address acts for many recipients unread")
 _WALK = Signal(code="window.every_link_unread", weight=75, source="a slow scanner: every link once, never an open")
 _SHADOW = Signal(code="window.shadow_click", weight=75, source="resend-node 901: a second network copies a click")
@@ -17,131 +21,170 @@ _OPENED = Signal(code="window.opened_before", weight=-25, source="the same addre
 
 #: Clicks of one burst follow each other within this many seconds.
 _GAP_S = 3.0
+#: Nobody reads a mail in less; an open that comes closer before a burst is part of it.
+_READING_S = 5.0
+#: Networks that rent servers or carry mail; people are rare there.
+_SERVERS = frozenset(("cloud", "akamai", "azure", "delivery", "gateway"))
 
 
-class WindowFacts:
-    """What the rules of the window need to know about the other hits.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """The hits around the judged one, sorted out once."""
 
-    :param network_of: names the network of an address.
-    """
+    judged: Observation
+    #: Clicks and opens of the same delivery by the same client, by time.
+    clicks: Sequence[Observation]
+    opens: Sequence[Observation]
+    #: Every hit of the same delivery, by time.
+    own: Sequence[Observation]
+    everything: Sequence[Observation]
+    #: How many tracked links the mail has; 0 where that is not known.
+    link_count: int
+    #: Seconds from the server's acceptance to a hit; None where that is not known.
+    age_s: Callable[[Hit], float | None]
+    #: Names the network of an address.
+    network_of: Callable[[str | None], str | None]
 
-    def __init__(self, network_of: Callable[[str | None], str | None]) -> None:
-        self.network_of = network_of
 
-
-def weigh_window(observation: Observation, window: Window, facts: WindowFacts) -> list[Signal]:
+def weigh_window(
+    observation: Observation, window: Window, *, network_of: Callable[[str | None], str | None]
+) -> list[Signal]:
     """Weigh what happened around a hit.
 
     :param observation: the hit that is judged.
     :param window: the other hits of its delivery and of its address; earlier and later ones.
-    :param facts: how to look networks up.
+    :param network_of: names the network of an address, as :meth:`Networks.find` does.
     :returns: signals for and against a machine; empty where the hit stands alone.
     """
-    hit = observation.hit
-    if len(window.observations) < 2 or hit.kind != "click":
+    if len(window.observations) < 2:
         return []
-    own = [one for one in window.observations if one.delivery_id == observation.delivery_id]
-    alike = [one for one in window.observations if one.hit.ip == hit.ip and one.hit.method == hit.method]
-    signals = []
-    opened = _opened_before(observation, own)
-    if opened:
-        signals.append(_OPENED)
-    others = (
-        _weigh_burst(observation, own, window, opened=opened),
-        _weigh_recipients(observation, alike, window.observations),
-        _weigh_walk(observation, own, window, facts),
-        _weigh_shadow(observation, own, facts),
-    )
-    return [*signals, *(signal for signal in others if signal)]
+    scene = _set_scene(observation, window, network_of)
+    if observation.hit.kind == "open":
+        found = [_weigh_open(scene)]
+    else:
+        found = [rule(scene) for rule in (_weigh_burst, _weigh_recipients, _weigh_walk, _weigh_shadow)]
+        if _opened_before(scene, observation.hit):
+            found.append(_OPENED)
+    return [signal for signal in found if signal]
 
 
-def _opened_before(observation: Observation, own: Sequence[Observation]) -> bool:
-    hit = observation.hit
-    return any(
-        one.hit.kind == "open" and one.hit.ip == hit.ip and one.hit.received_at <= hit.received_at for one in own
-    )
-
-
-def _age_s(observation: Observation, window: Window) -> float | None:
+def _set_scene(observation: Observation, window: Window, network_of: Callable[[str | None], str | None]) -> _Scene:
+    everything = sorted(window.observations, key=_received_at)
+    own = [one for one in everything if one.delivery_id == observation.delivery_id]
+    mine = [one for one in own if _same_client(one.hit, observation.hit)]
     delivery = window.delivery
-    if delivery is None:
-        return None
-    sent_at = delivery.accepted_at or delivery.envelope.sent_at
-    return (observation.hit.received_at - sent_at).total_seconds()
+    sent_at = (delivery.accepted_at or delivery.envelope.sent_at) if delivery else None
+    return _Scene(
+        judged=observation,
+        clicks=[one for one in mine if one.hit.kind == "click"],
+        opens=[one for one in own if one.hit.kind == "open" and _near(one.hit, observation.hit)],
+        own=own,
+        everything=everything,
+        link_count=delivery.link_count if delivery else 0,
+        age_s=lambda hit: (hit.received_at - sent_at).total_seconds() if sent_at else None,
+        network_of=network_of,
+    )
 
 
-def _cluster(observation: Observation, clicks: Sequence[Observation], gap_s: float) -> list[Observation]:
-    """Take the run of hits around one hit in which each follows the last within the gap; in order of time."""
-    ordered = sorted(clicks, key=lambda one: one.hit.received_at)
-    run: list[Observation] = []
-    holds = False
-    for one in ordered:
-        if run and (one.hit.received_at - run[-1].hit.received_at).total_seconds() > gap_s:
-            if holds:
-                return run
-            run = []
-        run.append(one)
-        holds = holds or one.id == observation.id
-    return run if holds else []
+def _weigh_open(scene: _Scene) -> Signal | None:
+    """Tell an open that belongs to a burst of clicks from a reader's."""
+    hit = scene.judged.hit
+    for click in scene.clicks:
+        after_s = _seconds(hit, click.hit)
+        if -_READING_S <= after_s <= _READING_S and _is_burst(scene, click):
+            return _BURST_OPEN
+    return None
 
 
-def _weigh_burst(
-    observation: Observation, own: Sequence[Observation], window: Window, *, opened: bool
-) -> Signal | None:
-    clicks = [one for one in own if one.hit.kind == "click" and one.hit.ip == observation.hit.ip]
-    run = _cluster(observation, clicks, _GAP_S)
+def _weigh_burst(scene: _Scene) -> Signal | None:
+    return _is_burst(scene, scene.judged)
+
+
+def _is_burst(scene: _Scene, click: Observation) -> Signal | None:
+    """Say whether a click is one of many that no reader makes; a reader's tabs are told by the open before them."""
+    run = _run_around(click, scene.clicks, _GAP_S)
     links = {one.hit.link_index for one in run}
     if len(links) < 2:
         return None
-    span_s = (run[-1].hit.received_at - run[0].hit.received_at).total_seconds()
-    age_s = _age_s(run[0], window)
-    early = age_s is not None and age_s < 60
-    count = window.delivery.link_count if window.delivery else 0
-    most = len(links) >= max(3, 0.8 * count) if count else len(links) >= 5
-    if not opened and len(links) >= 3 and (early or most):
+    first, span_s = run[0].hit, _seconds(run[0].hit, run[-1].hit)
+    age_s = scene.age_s(first)
+    if _opened_before(scene, first, by_s=_READING_S):
+        return _BURST if len(links) >= 6 and span_s / (len(run) - 1) < 0.7 else None
+    most = len(links) >= (0.8 * scene.link_count if scene.link_count else 5)
+    if len(links) >= 3 and (most or (age_s is not None and age_s < 60)):
         return _BURST
-    if opened and len(links) >= 6 and span_s / (len(run) - 1) < 0.7:
-        return _BURST
-    if not opened and age_s is not None and age_s < 30 and span_s <= 1.0:
-        return _PAIR
-    return None
+    return _PAIR if age_s is not None and age_s < 30 and span_s <= 1.0 else None
 
 
-def _weigh_recipients(
-    observation: Observation, alike: Sequence[Observation], everything: Sequence[Observation]
-) -> Signal | None:
-    run = _cluster(observation, [one for one in alike if one.hit.kind == "click"], 2.0)
+def _weigh_recipients(scene: _Scene) -> Signal | None:
+    """Tell an appliance that acts for many recipients from a rush behind one office's address."""
+    hit = scene.judged.hit
+    if hit.ip is None:
+        return None
+    alike = [one for one in scene.everything if one.hit.ip == hit.ip]
+    run = _run_around(scene.judged, [one for one in alike if one.hit.kind == "click"], 2.0)
     deliveries = {one.delivery_id for one in run}
     if len(deliveries) < 3:
         return None
-    first_at = run[0].hit.received_at
-    opened = {
-        one.delivery_id
-        for one in everything
-        if one.hit.kind == "open" and one.hit.ip == observation.hit.ip and one.hit.received_at <= first_at
-    }
-    return _ACROSS if len(deliveries & opened) * 2 < len(deliveries) else None
+    latest = run[0].hit.received_at - timedelta(seconds=_READING_S)
+    read = {one.delivery_id for one in alike if one.hit.kind == "open" and one.hit.received_at <= latest}
+    return _ACROSS if len(deliveries & read) * 2 < len(deliveries) else None
 
 
-def _weigh_walk(
-    observation: Observation, own: Sequence[Observation], window: Window, facts: WindowFacts
-) -> Signal | None:
-    count = window.delivery.link_count if window.delivery else 0
-    clicks = [one for one in own if one.hit.kind == "click" and one.hit.ip == observation.hit.ip]
-    if count < 4 or len(clicks) != count or len({one.hit.link_index for one in clicks}) != count:
+def _weigh_walk(scene: _Scene) -> Signal | None:
+    """Find the scanner that takes its time: from a server, every link exactly once, and no open by anyone."""
+    links = {one.hit.link_index for one in scene.clicks}
+    if scene.link_count < 4 or not len(links) == len(scene.clicks) == scene.link_count:
         return None
-    if any(one.hit.kind == "open" for one in own):
+    if scene.network_of(scene.judged.hit.ip) not in _SERVERS:
         return None
-    return _WALK if facts.network_of(observation.hit.ip) in ("cloud", "azure", "delivery", "gateway") else None
+    return None if any(one.hit.kind == "open" for one in scene.own) else _WALK
 
 
-def _weigh_shadow(observation: Observation, own: Sequence[Observation], facts: WindowFacts) -> Signal | None:
-    hit = observation.hit
-    if facts.network_of(hit.ip) not in ("cloud", "azure", "delivery"):
+def _weigh_shadow(scene: _Scene) -> Signal | None:
+    """Find the server that copies a person's click from another network within half a minute."""
+    hit = scene.judged.hit
+    if scene.network_of(hit.ip) not in _SERVERS:
         return None
-    for one in own:
-        before_s = (hit.received_at - one.hit.received_at).total_seconds()
-        copies = one.hit.kind == "click" and one.hit.link_index == hit.link_index and 0 < before_s <= 30
-        if copies and one.hit.ip != hit.ip and facts.network_of(one.hit.ip) is None:
+    for one in scene.own:
+        same = one.hit.kind == "click" and one.hit.link_index == hit.link_index
+        if same and 0 < _seconds(one.hit, hit) <= 30 and scene.network_of(one.hit.ip) not in _SERVERS:
             return _SHADOW
     return None
+
+
+def _opened_before(scene: _Scene, hit: Hit, *, by_s: float = 0.0) -> bool:
+    """Say whether the mail was loaded from near the client at least that long before a hit."""
+    return any(_seconds(one.hit, hit) >= by_s for one in scene.opens)
+
+
+def _run_around(click: Observation, ordered: Iterable[Observation], gap_s: float) -> list[Observation]:
+    """Take the run of hits around one hit in which each follows the last within the gap."""
+    run: list[Observation] = []
+    for one in ordered:
+        if run and _seconds(run[-1].hit, one.hit) > gap_s:
+            if any(member.id == click.id for member in run):
+                return run
+            run = []
+        run.append(one)
+    return run if any(member.id == click.id for member in run) else []
+
+
+def _same_client(one: Hit, other: Hit) -> bool:
+    """Say whether two hits come from one client: by address, or by agent where no address was captured."""
+    if one.ip is None and other.ip is None:
+        return one.user_agent == other.user_agent
+    return one.ip == other.ip
+
+
+def _near(one: Hit, other: Hit) -> bool:
+    """Say whether two hits come from one client or from one network, as phones with changing addresses do."""
+    return _same_client(one, other) or same_network(one.ip, other.ip)
+
+
+def _received_at(observation: Observation) -> float:
+    return observation.hit.received_at.timestamp()
+
+
+def _seconds(first: Hit, second: Hit) -> float:
+    return (second.received_at - first.received_at).total_seconds()

@@ -41,7 +41,7 @@ def agents() -> Agents:
         ("Mozilla/5.0 (compatible; Examplebot/1.0)", "generic_bot", "ua.bot_word"),
         ("Mozilla/5.0 (compatible; ExamplePentest/1.0)", "security_scanner", "ua.security_word"),
         ("Mozilla/5.0 (compatible; Example/1.0; +https://example.com/)", "generic_bot", "ua.contact"),
-        ("Example.com", "generic_bot", "ua.bare_contact"),
+        ("ask example.com of it", "generic_bot", "ua.bare_contact"),
         ("Quaxolot/3.1", "generic_bot", "ua.no_system"),
         ("", "generic_bot", "ua.empty"),
     ],

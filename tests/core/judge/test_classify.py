@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -172,3 +173,25 @@ def test_any_input_gets_the_same_verdict_twice(
 def test_lone_surrogates_are_no_error(judge_one: Callable[..., Verdict]) -> None:
     """Bytes that are no UTF-8 reach the judge as lone surrogates."""
     assert judge_one("Mozilla/5.0 (\udcff\ud800)").ruleset == RULESET
+
+
+def test_the_evidence_is_laid_open(
+    judge: Judge, observe: Callable[..., Observation], look_around: Callable[..., Window], chrome: str
+) -> None:
+    """Every reason of a verdict comes with its weight and its source, in the same order."""
+    observation = observe(chrome, ip="52.1.2.3", headers={"accept": "*/*"})
+    verdict, signals = judge.explain(observation, look_around(observation))
+    assert tuple(signal.code for signal in signals) == verdict.reason_codes
+    assert all(signal.source and signal.weight for signal in signals)
+
+
+def test_a_judge_is_shared_between_threads(
+    observe: Callable[..., Observation], look_around: Callable[..., Window]
+) -> None:
+    """Threads that ask a fresh judge at once wait for one set of tables and agree."""
+    judge = Judge()
+    observation = observe(GMAIL, kind="open", ip="66.249.84.1")
+    window = look_around(observation)
+    with ThreadPoolExecutor(4) as pool:
+        verdicts = set(pool.map(lambda _: judge.classify(observation, window), range(16)))
+    assert len(verdicts) == 1

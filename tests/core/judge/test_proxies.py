@@ -82,3 +82,8 @@ def test_the_bare_agent_from_a_carrier_of_the_relay_is_a_privacy_proxy(judge_one
     """Apple's list of exits ages faster than its choice of carriers."""
     verdict = judge_one("Mozilla/5.0", kind="open", ip="172.236.1.1")
     assert verdict.classification is Classification.PRIVACY_PROXY
+
+
+def test_an_image_proxy_follows_no_links(judge_one: Callable[..., Verdict]) -> None:
+    """A click in the name of an image proxy is somebody else's."""
+    assert judge_one(GMAIL, kind="click", ip="66.249.84.1").classification is Classification.SUSPICIOUS

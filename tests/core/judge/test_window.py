@@ -77,6 +77,24 @@ def test_two_links_within_a_second_of_delivery_are_a_scanner(
     assert all(verdict.machine for verdict in verdicts)
 
 
+def test_an_open_within_a_burst_is_the_scanners(
+    judge_all: Callable[..., list[Verdict]], click: Callable[..., Observation], opened: Callable[..., Observation]
+) -> None:
+    """A sandbox loads the images of the mail whose links it follows: that excuses nothing and is no open."""
+    verdicts = judge_all(opened(8), *(click(9 + link * 0.5, link) for link in range(5)))
+    assert [verdict.machine for verdict in verdicts] == [True] * 6
+    assert "window.burst_open" in verdicts[0].reason_codes
+
+
+def test_hits_without_an_address_are_not_one_client(
+    judge: Judge, observe: Callable[..., Observation], look_around: Callable[..., Window], chrome: str
+) -> None:
+    """An address that was not captured joins nobody to anybody across recipients."""
+    clicks = [observe(chrome, after_s=9 + number, delivery=number) for number in range(1, 7)]
+    window = look_around(*clicks)
+    assert not any(judge.classify(one, window).machine for one in clicks)
+
+
 def test_a_double_tap_is_a_person(judge_all: Callable[..., list[Verdict]], click: Callable[..., Observation]) -> None:
     """The same link twice is no burst."""
     assert not any(verdict.machine for verdict in judge_all(click(900, 1), click(900.6, 1)))
