@@ -160,14 +160,14 @@ class StoreContract:
         assert store.get_deliveries(message_id="<nobody@example.com>") == []
 
     def test_broken_text_is_kept_as_far_as_text_goes(self, store: Store) -> None:
-        """Lone surrogates and NUL, as broken headers yield them, neither raise nor stop what else is stored."""
+        """Lone surrogates and NUL, as broken headers yield them, become question marks and raise nothing."""
         delivery = make_delivery(subject="a\udcff\x00b", metadata={"k": "\udcff"})
         store.add_delivery(delivery)
         observation = make_observation(delivery.id, user_agent="x\udc80\x00y", headers={"accept": "\udc80"})
         assert store.add_observations([observation], settle_s=0) == [observation]
         (due,) = store.get_due(now=T0)
-        assert due.hit.user_agent == "x?\x00y"
-        assert store.get_deliveries()[0].envelope.subject == "a?\x00b"
+        assert due.hit.user_agent == "x??y"
+        assert store.get_deliveries()[0].envelope.subject == "a??b"
 
     def test_accepted_delivery_counts_once(self, store: Store) -> None:
         """Acceptance is noted with its time, counts once, and outlives a later failure."""

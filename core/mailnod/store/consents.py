@@ -63,7 +63,7 @@ def get_consent(connection: sqlite3.Connection, recipient: bytes, *, purpose: st
         opens=_deny_if_any(last.opens, [record.opens for record in later]),
         clicks=_deny_if_any(last.clicks, [record.clicks for record in later]),
         source=last.source,
-        evidence=last.text_version,
+        evidence=f"record of {last.recorded_at:%Y-%m-%d %H:%M} UTC, text {last.text_version!r}",
     )
 
 

@@ -29,6 +29,9 @@ _log = logging.getLogger(__name__)
 
 #: After these a journal is tried again by the next drain; after all others it is set aside, and said so once.
 _PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM}
+#: Longer than the owner waits: a busy one leaves the lock free for short moments only.
+_BUSY_TIMEOUT_S = 5.0
+
 _SELECT = f"SELECT seq, {list_columns(OBSERVATION_COLUMNS)} FROM hits"  # noqa: S608
 # A number that is free again is given to the next hit, so the number alone would not do.
 _DELETE = "DELETE FROM hits WHERE seq = ? AND id = ?"
@@ -83,7 +86,7 @@ def drain(
 def _drain_file(path: Path, take: Take, *, batch: int) -> None:
     lock = path.with_suffix(LOCK_SUFFIX)
     with _own_if_dead(lock) as dead:
-        with contextlib.closing(connect(path)) as connection:
+        with contextlib.closing(connect(path, timeout_s=_BUSY_TIMEOUT_S)) as connection:
             emptied = _move_rows(connection, take, batch=batch)
         if dead and emptied:
             path.unlink(missing_ok=True)

@@ -30,18 +30,21 @@ SUFFIX = ".journal"
 LOCK_SUFFIX = ".lock"
 
 #: How long a commit waits for the drain to delete what it has moved.
-_BUSY_TIMEOUT_S = 5.0
+_BUSY_TIMEOUT_S = 1.0
+
+#: How long a hit waits for the commit that it shares, should the disk hang.
+_PATIENCE_S = 10.0
 
 _CREATE = f"CREATE TABLE IF NOT EXISTS hits (seq INTEGER PRIMARY KEY, {list_columns(OBSERVATION_COLUMNS)})"
 _INSERT = f"INSERT INTO hits ({list_columns(OBSERVATION_COLUMNS)}) VALUES (?{', ?' * (len(OBSERVATION_COLUMNS) - 1)})"  # noqa: S608
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open a journal that exists."""
+def connect(path: Path, *, timeout_s: float = _BUSY_TIMEOUT_S) -> sqlite3.Connection:
+    """Open a journal that exists; its writes wait so long for another process."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
         uri=True,
-        timeout=_BUSY_TIMEOUT_S,
+        timeout=timeout_s,
         isolation_level=None,
         check_same_thread=False,
     )
@@ -123,14 +126,18 @@ class _Writer:
         if leads:
             self._lead(batch)
         else:
-            with batch.done:
-                pass
+            self._wait(batch)
         if batch.error is not None:
             raise _explain(batch.error, self._folder)
 
     def close(self) -> None:
         with self._committing:
             self._drop_file()
+
+    def _wait(self, batch: _Batch) -> None:
+        if not batch.done.acquire(timeout=_PATIENCE_S):
+            raise StoreUnavailableError(f"the disk did not take a hit in {_PATIENCE_S:g} s: {str(self._folder)!r}")
+        batch.done.release()
 
     def _lead(self, batch: _Batch) -> None:
         """Commit a batch; those who come while the one before it is written join it."""
@@ -158,10 +165,7 @@ class _Writer:
         try:
             self._write(rows)
         except (sqlite3.Error, OSError) as error:
-            if isinstance(error, sqlite3.Error) and get_primary_code(error) in {
-                sqlite3.SQLITE_FULL,
-                sqlite3.SQLITE_BUSY,
-            }:
+            if isinstance(error, sqlite3.Error) and get_primary_code(error) == sqlite3.SQLITE_FULL:
                 # The file is sound, and another one would fare no better.
                 raise
             self._drop_file()

@@ -112,8 +112,9 @@ def from_micros(micros: int) -> datetime:
 
 
 def to_text(value: str) -> str:
-    """Return text that SQLite can hold: lone surrogates, as broken headers yield them, become question marks."""
-    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    """Return text that every database can hold: lone surrogates and NUL, which hostile headers bring, become "?"."""
+    clean = value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    return clean.replace("\0", "?")
 
 
 def write_observation(observation: Observation) -> tuple[Any, ...]:

@@ -122,6 +122,22 @@ def test_store_that_is_down_leaves_the_journals(folder: Path, tmp_path: Path, st
     assert drain(folder, store, settle_s=0) == 5
 
 
+def test_locked_journal_waits_for_the_next_drain(folder: Path, store: SQLiteStore) -> None:
+    """A journal that another process holds is neither set aside nor in the way of the others."""
+    fill(folder, 2)
+    (path,) = folder.glob("*.journal")
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN EXCLUSIVE")
+    fill(folder, 3)
+    assert drain(folder, store, settle_s=0) == 5
+    assert [p.name for p in folder.glob("*.journal")] == [path.name]
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert drain(folder, store, settle_s=0) == 0
+    assert list(folder.iterdir()) == []
+    assert len(get_stored(store)) == 5
+
+
 def test_withdrawal_is_checked_again(folder: Path, store: SQLiteStore) -> None:
     """Hits that were written down before the collector knew of a withdrawal are discarded."""
     delivery = make_delivery()

@@ -149,6 +149,21 @@ def test_closed_journal_begins_another_file(folder: Path, store: SQLiteStore) ->
     assert list(folder.iterdir()) == []
 
 
+def test_file_that_stays_locked_is_left(folder: Path, store: SQLiteStore) -> None:
+    """Where another process never lets go of the file, the hit is written to a new one."""
+    journal = Journal(folder)
+    journal.append(make_observation(b"8 bytes."))
+    (path,) = folder.glob("*.journal")
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    journal.append(make_observation(b"8 bytes."))
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    journal.close()
+    assert len(list(folder.glob("*.journal"))) == 2
+    assert drain(folder, store, settle_s=0) == 2
+
+
 def test_unlinked_file_loses_nothing_that_was_acknowledged_after(folder: Path, store: SQLiteStore) -> None:
     """A journal that was deleted under its owner is noticed by the next append, which writes to a new one."""
     journal = Journal(folder)
