@@ -85,7 +85,7 @@ class TestFlask(MailAdapterContract):
             MAILNOD_SECRET_KEYS="a secret of the tests",
             **{f"MAILNOD_{name.upper()}": value for name, value in settings.items()},
         )
-        mail = Mail(app, plugins=plugins, clock=clock)
+        mail = Mail(app, plugins=plugins, clock=clock, load_entry_points=False)
         with closing(app.extensions["mailnod"]), app.app_context():
             yield FlaskAdapter(app=app, mail=mail, message_class=self.message_class)
 

@@ -18,7 +18,6 @@ from mailnod import (
     Envelope,
     Override,
     Prepared,
-    SystemClock,
     make_override,
     read_headers,
 )
@@ -178,12 +177,21 @@ class Mail(_Sending, flask_mail.Mail):
     :param app: the app to set up now; None leaves it to :meth:`init_app`.
     :param plugins: objects with Mailnod hooks, such as your own source of consent.
     :param clock: another clock, for tests.
+    :param load_entry_points: whether installed plugins take part; tests may want their own alone.
     :raises ConfigurationError: as :meth:`init_app` does.
     """
 
-    def __init__(self, app: Flask | None = None, *, plugins: Sequence[object] = (), clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        plugins: Sequence[object] = (),
+        clock: Clock | None = None,
+        load_entry_points: bool = True,
+    ) -> None:
         self._plugins = tuple(plugins)
-        self._clock = clock or SystemClock()
+        self._clock = clock
+        self._load_entry_points = load_entry_points
         super().__init__(app)
 
     def init_app(self, app: Flask) -> flask_mail._Mail:
@@ -200,7 +208,13 @@ class Mail(_Sending, flask_mail.Mail):
         state = MailState(self.init_mail(app.config, app.debug, app.testing))
         known = app.extensions.get("mailnod")
         if known is None:
-            tracker = Tracker(settings, keyring=read_keyring(app, settings), plugins=self._plugins, clock=self._clock)
+            tracker = Tracker(
+                settings,
+                keyring=read_keyring(app, settings),
+                clock=self._clock,
+                plugins=self._plugins,
+                load_entry_points=self._load_entry_points,
+            )
             app.extensions["mailnod"] = tracker
             app.wsgi_app = tracker.wrap_wsgi(app.wsgi_app)  # type: ignore[assignment, method-assign]
             app.cli.add_command(mailnod)

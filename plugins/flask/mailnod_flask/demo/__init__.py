@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -24,12 +25,9 @@ def demo(database: Path | None, keep: bool, as_json: bool) -> None:
 
     Everything stays on this machine: a Flask app, a mail server and the clients talk over the loopback interface.
     """
-    try:
-        from mailnod_flask.demo.run import run
-    except ModuleNotFoundError as error:
-        if error.name not in ("flask", "flask_mail", "aiosmtpd"):
-            raise
-        raise ConfigurationError(
-            f"the demo needs {error.name!r}, which is not installed: pip install 'mailnod[demo]'"
-        ) from error
+    missing = [name for name in ("flask", "flask_mail", "aiosmtpd") if find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(f"the demo needs {', '.join(missing)}: pip install 'mailnod[demo]'")
+    from mailnod_flask.demo.run import run
+
     run(database=database, keep=keep, as_json=as_json)

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mailnod import Event
+from mailnod import Decision, Event, Verdict
 from mailnod.model import EventFilter, EventRecord, Metrics
 from mailnod.store.base import Store
 from mailnod_flask.demo.mailbox import DeliveredMail
@@ -87,23 +87,35 @@ def _make_table(title: str) -> Table:
 
 def _make_mail_table(result: Result) -> Table:
     table = _make_table("What is tracked, and why")
-    table.add_column("Reader", no_wrap=True)
+    table.add_column("Readers", no_wrap=True)
     table.add_column("Opens", no_wrap=True)
     table.add_column("Clicks", no_wrap=True)
     table.add_column("Why, in the order in which it was decided")
-    for reader, mail in _pair(result):
-        assert mail.prepared is not None  # noqa: S101  # The newsletter has an HTML part and a recipient.
-        decision = mail.prepared.decision
+    for decision, readers in _group(result).items():
         reasons = [*decision.reasons]
-        if not mail.prepared.changed:
-            reasons.append("the mail left byte for byte as it was")
+        if not decision.tracked:
+            reasons.append("so the mail left byte for byte as it was")
         table.add_row(
-            escape(_local_part(reader.address)),
+            escape("\n".join(readers)),
             _show_axis(decision.opens),
             _show_axis(decision.clicks),
-            escape(" · ".join(reasons)),
+            escape("\n".join(reasons)),
         )
+        table.add_row()
     return table
+
+
+def _group(result: Result) -> dict[Decision, list[str]]:
+    """Put readers together whose mail was decided alike."""
+    groups: dict[Decision, list[str]] = {}
+    for reader, mail in _pair(result):
+        groups.setdefault(_get_decision(mail), []).append(_local_part(reader.address))
+    return groups
+
+
+def _get_decision(mail: TrackedMail) -> Decision:
+    assert mail.prepared is not None  # noqa: S101  # The newsletter has an HTML part and a recipient.
+    return mail.prepared.decision
 
 
 def _show_axis(mode: int) -> str:
@@ -115,23 +127,30 @@ def _make_event_table(result: Result) -> Table:
     table.add_column("After", justify="right", no_wrap=True)
     table.add_column("Reader", no_wrap=True)
     table.add_column("What", no_wrap=True)
-    table.add_column("By", no_wrap=True)
-    table.add_column("Judged as")
-    table.add_column("Client")
-    table.add_column("Why")
+    table.add_column("Judged as", no_wrap=True)
+    table.add_column("Client, and why")
     for record in result.get_events():
         verdict = record.event.verdict
-        color = "yellow" if verdict.machine else "green"
         table.add_row(
             _show_age(_age(record)),
             escape(_local_part(_recipient(record))),
             _show_what(record),
-            f"[{color}]{'machine' if verdict.machine else 'person'}[/{color}]",
-            verdict.classification.value.replace("_", " "),
-            escape(", ".join(filter(None, (verdict.client_name, verdict.device_type))) or "hidden"),
-            f"[dim]{escape(', '.join(verdict.reason_codes[:3]))}[/dim]",
+            _show_verdict(verdict),
+            f"{escape(_show_client(verdict))}\n[dim]{escape(' '.join(verdict.reason_codes))}[/dim]",
         )
     return table
+
+
+def _show_client(verdict: Verdict) -> str:
+    client = ", ".join(filter(None, (verdict.client_name, verdict.device_type)))
+    if not client:
+        return "hidden by the proxy"
+    return f"calls itself {client}" if verdict.machine else client
+
+
+def _show_verdict(verdict: Verdict) -> str:
+    color, who = ("yellow", "machine") if verdict.machine else ("green", "person")
+    return f"[{color}]{who}[/{color}]\n[dim]{verdict.classification.value.replace('_', ' ')}[/dim]"
 
 
 def _make_count_table(result: Result) -> Table:
@@ -191,7 +210,10 @@ def _show_age(age: timedelta) -> str:
 
 
 def _show_what(record: EventRecord) -> str:
-    return "open" if record.event.type == "message.opened" else f"click {_slug(record.event)}"
+    if record.event.type == "message.opened":
+        return "open"
+    method = record.observation.hit.method
+    return f"click{'' if method == 'GET' else f' ({method})'}\n[dim]{_slug(record.event)}[/dim]"
 
 
 def _slug(event: Event) -> str:
@@ -208,15 +230,14 @@ def _local_part(address: str) -> str:
 
 
 def _mail_to_plain(result: Result, reader: Reader, mail: TrackedMail) -> dict[str, object]:
-    assert mail.prepared is not None  # noqa: S101  # The newsletter has an HTML part and a recipient.
-    decision = mail.prepared.decision
+    decision = _get_decision(mail)
     return {
         "recipient": reader.address,
         "message_id": mail.original.msgId,
         "opens": decision.opens.name.lower(),
         "clicks": decision.clicks.name.lower(),
         "reasons": list(decision.reasons),
-        "changed": mail.prepared.changed,
+        "changed": decision.tracked,
         "bytes": len(result.delivered[reader.address].raw),
     }
 
