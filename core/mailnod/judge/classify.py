@@ -1,74 +1,30 @@
-"""Judges observations: orders the rules and combines their signals into a verdict."""
+"""The judge: tells for each observation whether a person or a machine acted.
+
+The rules and their tables load on first use, so that sending mail and taking hits never wait for them.
+"""
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Sequence
-from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from mailnod.judge.agents import Agents
-from mailnod.judge.evidence import Client, Finding, Request
-from mailnod.judge.headers import find_prefetch, weigh_headers
-from mailnod.judge.networks import Networks, built_in_networks, parse_address
-from mailnod.judge.proxies import find_proxy, relay_type
-from mailnod.judge.window import weigh_window
-from mailnod.model import Classification, Hit, Observation, ProxyType, Signal, Verdict, Window
+from mailnod.model import Observation, Signal, Verdict, Window
+
+if TYPE_CHECKING:
+    from mailnod.judge.verdicts import Rules
 
 __all__ = ["RULESET", "Judge"]
 
 #: Version of the rules; it changes whenever a verdict may.
 RULESET = "2026.11"
 
-_MACHINES = frozenset(
-    (
-        Classification.PRIVACY_PROXY,
-        Classification.SECURITY_SCANNER,
-        Classification.LINK_PREVIEW_BOT,
-        Classification.GENERIC_BOT,
-        Classification.SUSPICIOUS,
-    )
-)
-
-_HEAD = Signal(code="method.head", weight=95, source="people's browsers ask with GET; jdavidbakr/mail-tracker 200")
-_METHOD = Signal(code="method.other", weight=95, source="people's browsers ask with GET")
-
-_NETWORKS = {
-    "delivery": Signal(code="ip.mail_transport", weight=70, source="Exchange Online's addresses: no one browses there"),
-    "gateway": Signal(code="ip.mail_gateway", weight=25, source="mail security vendors; some also proxy people"),
-    "cloud": Signal(code="ip.cloud", weight=68, source="rented servers: sandboxes, but remote desktops and VPNs too"),
-    "akamai": Signal(code="ip.cloud", weight=68, source="rented servers: sandboxes, but remote desktops and VPNs too"),
-    "azure": Signal(code="ip.azure", weight=50, source="rented servers; many remote desktops and office gateways"),
-    "google": Signal(code="ip.google", weight=60, source="Google's own networks: people do not browse from there"),
-}
-
-#: No address is longer (an IPv6 one with its zone); longer texts are not remembered.
-_MAX_ADDRESS = 64
-
-#: Networks in which a person's click stays possible and a machine's is common.
-_SHARED = frozenset(("gateway", "cloud", "akamai", "azure", "google", "delivery"))
-
-_EARLY = Signal(code="time.early", weight=10, source="too soon for most people; counts beside other signs only")
-_LATE = Signal(code="time.late", weight=-15, source="most gateways are done within ten minutes")
-_PHONE = Signal(code="ip.phone_in_cloud", weight=-30, source="phones come through VPNs; sandboxes pose as desktops")
-
-#: Headers that contradict each other: a forged browser, whoever runs it.
-_FORGED = frozenset(("header.headless", "header.other_system", "header.other_version", "header.foreign_hints"))
-
 
 class Judge:
-    """Holds the tables and engines, loaded on first use, and judges observations with them.
+    """Judges observations; one judge may be shared between threads."""
 
-    One judge may be shared between threads.
-
-    :param networks: whose addresses are whose; None takes the coarse blocks that are installed with the rules.
-    """
-
-    def __init__(self, *, networks: Networks | None = None) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._agents: Agents | None = None
-        self._networks = networks
-        self._network_of = lru_cache(maxsize=4096)(self._look_up)
+        self._rules: Rules | None = None
 
     def classify(self, observation: Observation, window: Window) -> Verdict:
         """Judge one observation.
@@ -87,128 +43,15 @@ class Judge:
         :returns: the verdict, and the signals that it rests on, strongest first. Where a machine or a proxy was
             recognised outright, the first signal decided and the others are kept for diagnosis.
         """
-        request = self._read(observation.hit, window)
-        finding = find_proxy(request) or _find_by_request(request)
-        client = self._load_agents().read_client(request)
-        around = weigh_window(observation, window, network_of=self._find_network)
-        signals = [*weigh_headers(request), *around] if finding else [*_weigh(request), *around]
-        signals.sort(key=lambda signal: -abs(signal.weight))
-        if finding is not None:
-            signals.insert(0, finding.signal)
-            return _conclude(finding, signals, client), tuple(signals)
-        return _weigh_up(request, signals, client), tuple(signals)
+        return self._load().explain(observation, window)
 
-    def _read(self, hit: Hit, window: Window) -> Request:
-        agents = self._load_agents()
-        delivery = window.delivery
-        age_s = None
-        if delivery is not None:
-            sent_at = delivery.accepted_at or delivery.envelope.sent_at
-            age_s = (hit.received_at - sent_at).total_seconds()
-        return Request(
-            kind=hit.kind,
-            method=hit.method,
-            agent=None if hit.user_agent is None else agents.read(hit.user_agent),
-            headers=hit.headers,
-            network=self._find_network(hit.ip),
-            has_address=hit.ip is not None,
-            age_s=age_s,
-        )
-
-    def _load_agents(self) -> Agents:
-        if self._agents is None:
+    def _load(self) -> Rules:
+        rules = self._rules
+        if rules is None:
             with self._lock:
-                if self._agents is None:
-                    self._agents = Agents()
-        return self._agents
+                rules = self._rules
+                if rules is None:
+                    from mailnod.judge.verdicts import Rules
 
-    def _find_network(self, ip: str | None) -> str | None:
-        return None if ip is None or len(ip) > _MAX_ADDRESS else self._network_of(ip)
-
-    def _look_up(self, ip: str) -> str | None:
-        if self._networks is None:
-            with self._lock:
-                if self._networks is None:
-                    self._networks = built_in_networks()
-        return self._networks.find(parse_address(ip))
-
-
-def _find_by_request(request: Request) -> Finding | None:
-    """Decide by what the request says of itself: prefetch, method, name."""
-    prefetch = find_prefetch(request)
-    if prefetch:
-        return Finding(signal=prefetch, classification=Classification.PRIVACY_PROXY)
-    named = request.agent.finding if request.agent else None
-    if request.method not in ("GET", ""):
-        if named:
-            return named
-        signal = _HEAD if request.method == "HEAD" else _METHOD
-        return Finding(signal=signal, classification=Classification.SECURITY_SCANNER)
-    return named
-
-
-def _weigh(request: Request) -> list[Signal]:
-    """Collect the signals of a request that says nothing decisive."""
-    signals = list(request.agent.signals) if request.agent else []
-    signals += weigh_headers(request)
-    network = _NETWORKS.get(request.network or "")
-    if network:
-        signals.append(network)
-        if request.age_s is not None and request.age_s < 60:
-            signals.append(_EARLY)
-        elif request.age_s is not None and request.age_s > 600 and request.network in ("gateway", "delivery", "azure"):
-            signals.append(_LATE)
-        if request.agent and request.agent.client.device_type in ("mobile", "tablet"):
-            signals.append(_PHONE)
-    return signals
-
-
-def _weigh_up(request: Request, signals: Sequence[Signal], client: Client) -> Verdict:
-    """Turn signals that only together decide into a verdict."""
-    total = sum(signal.weight for signal in signals)
-    # The middle lies where one strong sign, or three weak ones, outweigh nothing to the contrary.
-    probability = max(1, min(99, round(100 / (1 + math.exp((35 - max(-100, min(200, total))) / 10)))))
-    codes = {signal.code for signal in signals}
-    if probability >= 50:
-        around = any(signal.code.startswith("window.") and signal.weight > 0 for signal in signals)
-        # A link of one mail is known to its recipient and to what guards the mailbox: a scripted browser is a guard.
-        guard = around or "header.any_accept" in codes or request.network in ("delivery", "gateway")
-        forged = bool(codes & _FORGED)
-        classification = Classification.SECURITY_SCANNER if guard and not forged else Classification.SUSPICIOUS
-    elif request.kind == "click" and (probability >= 30 or request.headers is None or request.network in _SHARED):
-        classification = Classification.UNVERIFIED_CLICK
-    else:
-        classification = Classification.GENUINE
-    return _verdict(classification, relay_type(request), probability, signals, client)
-
-
-def _conclude(finding: Finding, signals: Sequence[Signal], client: Client) -> Verdict:
-    """Turn a finding that decides into a verdict."""
-    if finding.hides_client:
-        client = Client(client_type=client.client_type, client_name=client.client_name)
-    # A mailbox's image proxy is a person's open; that its provider fetches unasked happens too.
-    probability = finding.signal.weight if finding.classification in _MACHINES else 3
-    return _verdict(finding.classification, finding.proxy_type, probability, signals, client)
-
-
-def _verdict(
-    classification: Classification,
-    proxy_type: ProxyType | None,
-    probability: int,
-    signals: Sequence[Signal],
-    client: Client,
-) -> Verdict:
-    machine = classification in _MACHINES
-    return Verdict(
-        detected=machine or proxy_type is not None or classification is Classification.IMAGE_PROXY,
-        probability=probability,
-        classification=classification,
-        proxy_type=proxy_type,
-        reason_codes=tuple(dict.fromkeys(signal.code for signal in signals)),
-        machine=machine,
-        counts_for_metrics=not machine,
-        device_type=client.device_type,
-        client_type=client.client_type,
-        client_name=client.client_name,
-        ruleset=RULESET,
-    )
+                    rules = self._rules = Rules(ruleset=RULESET)
+        return rules

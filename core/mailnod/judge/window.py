@@ -128,7 +128,12 @@ def _weigh_recipients(scene: _Scene) -> Signal | None:
         return None
     latest = run[0].hit.received_at - timedelta(seconds=_READING_S)
     read = {one.delivery_id for one in alike if one.hit.kind == "open" and one.hit.received_at <= latest}
-    return _ACROSS if len(deliveries & read) * 2 < len(deliveries) else None
+    if len(deliveries & read) * 2 >= len(deliveries):
+        return None
+    # Long after sending, colleagues without images click alike in time; one appliance is alike in its browser too.
+    age_s = scene.age_s(run[0].hit)
+    browsers = {(one.hit.user_agent, (one.hit.headers or {}).get("accept-language")) for one in run}
+    return None if age_s is not None and age_s > 120 and len(browsers) > 1 else _ACROSS
 
 
 def _weigh_walk(scene: _Scene) -> Signal | None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailnod.judge.classify import RULESET, Judge
+from mailnod.judge.knowledge import read_table
 from mailnod.model import Classification, Observation, Verdict, Window
 
 GMAIL = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
@@ -195,3 +199,27 @@ def test_a_judge_is_shared_between_threads(
     with ThreadPoolExecutor(4) as pool:
         verdicts = set(pool.map(lambda _: judge.classify(observation, window), range(16)))
     assert len(verdicts) == 1
+
+
+@pytest.mark.parametrize("ip", ["40.112.1.1", "66.102.1.1"])
+def test_networks_of_mailbox_owners_are_no_evidence_against_opens(
+    judge_one: Callable[..., Verdict], chrome: str, chrome_headers: dict[str, str], ip: str
+) -> None:
+    """Microsoft and Google load images for their readers from their own networks; only clicks from there are odd."""
+    headers = {**chrome_headers, "accept": "image/avif,image/webp,image/*,*/*;q=0.8"}
+    verdict = judge_one(chrome, kind="open", headers=headers, ip=ip, after_s=5)
+    assert (verdict.classification, verdict.probability) == (Classification.GENUINE, 1)
+
+
+def test_the_judge_loads_its_engines_on_first_use() -> None:
+    """Whoever sends mail or takes hits imports the judge and must not pay for its tables."""
+    code = "import sys, mailnod.judge.classify as c; c.Judge(); print({'ua_parser', 'crawleruseragents'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.strip() == "set()"
+
+
+def test_tables_name_a_source_and_a_date_for_every_block() -> None:
+    """A fact without a source cannot be checked again."""
+    for name in ("networks", "machines"):
+        blocks = [block for blocks in read_table(name).values() for block in blocks]
+        assert all(block["source"] and isinstance(block["date"], date) for block in blocks)

@@ -117,6 +117,26 @@ def test_colleagues_behind_one_address_are_people(
     assert not any(verdict.machine for verdict in verdicts)
 
 
+def test_colleagues_without_images_are_told_by_their_browsers(
+    judge_all: Callable[..., list[Verdict]], observe: Callable[..., Observation], chrome_headers: dict[str, str]
+) -> None:
+    """Long after sending, several browsers behind one address are several people, though no mail was loaded."""
+    agent = (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Safari/537.36"
+    )
+    clicks = [
+        observe(
+            agent.format(137 + number),
+            headers={**chrome_headers, "sec-ch-ua": f'"Chromium";v="{137 + number}"'},
+            ip=HOME,
+            after_s=7200 + number,
+            delivery=number,
+        )
+        for number in range(1, 6)
+    ]
+    assert not any(verdict.machine for verdict in judge_all(*clicks))
+
+
 def test_a_slow_walk_through_every_link_is_a_scanner(
     judge_all: Callable[..., list[Verdict]], click: Callable[..., Observation]
 ) -> None:
