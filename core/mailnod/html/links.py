@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -27,6 +27,8 @@ _FOREIGN_OPT_OUTS: Final[dict[str, str | None]] = {
     "clicktracking": "off",
     "data-msys-clicktrack": "0",
 }
+_OPT_OUTS: Final = frozenset({OWN_ATTRIBUTE, *_FOREIGN_OPT_OUTS})
+_REL: Final = frozenset({"rel"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,22 +134,23 @@ def _find_exemption(
 
 def _find_opt_out(html: str, anchor: Anchor) -> str | None:
     """Return the name of the attribute that opts a link out, or None; doubt means no tracking."""
-    seen: set[str] = set()
-    for attribute in anchor.attributes:
-        name = attribute.name
-        if name in seen:
-            continue
-        seen.add(name)
-        if name == OWN_ATTRIBUTE and _value(html, attribute) != "on":
-            return name
-        if name in _FOREIGN_OPT_OUTS and _FOREIGN_OPT_OUTS[name] in (None, _value(html, attribute)):
+    for name, first in _first_of_each(anchor, _OPT_OUTS).items():
+        if name == OWN_ATTRIBUTE:
+            opted_out = _value(html, first) != "on"
+        else:
+            opted_out = _FOREIGN_OPT_OUTS[name] in (None, _value(html, first))
+        if opted_out:
             return name
     return None
 
 
 def _has_unsubscribe_rel(html: str, anchor: Anchor) -> bool:
-    rel = next((attribute for attribute in anchor.attributes if attribute.name == "rel"), None)
-    return rel is not None and "unsubscribe" in _value(html, rel).split()
+    return any("unsubscribe" in _value(html, rel).split() for rel in _first_of_each(anchor, _REL).values())
+
+
+def _first_of_each(anchor: Anchor, names: Container[str]) -> dict[str, Attribute]:
+    """Return the first attribute of each name that is looked for; later ones of the same name do not count."""
+    return {attribute.name: attribute for attribute in reversed(anchor.attributes) if attribute.name in names}
 
 
 def _value(html: str, attribute: Attribute) -> str:

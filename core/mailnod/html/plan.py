@@ -9,22 +9,24 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
-from urllib.parse import unquote
 
 from mailnod.errors import RewriteError
 from mailnod.html.entities import decode_attribute
 from mailnod.html.links import LinkRules, decide_links, find_own_attributes
 from mailnod.html.scan import Anchor, Attribute, Scan, scan
-from mailnod.html.urls import TrackingBase, parse_base
+from mailnod.html.urls import TrackingBase, parse_base, quote_destination
 from mailnod.model import Link
 
-__all__ = ["CLIP_BYTES", "TOKEN_CHARACTERS", "Edit", "PixelPlace", "Plan", "compile_plan"]
+__all__ = ["CLIP_BYTES", "TAG_CHARACTERS", "TOKEN_CHARACTERS", "Edit", "PixelPlace", "Plan", "compile_plan"]
 
 #: Gmail shows no more of a body than this, and so no pixel behind it (mautic/mautic#13522).
 CLIP_BYTES: Final = 102 * 1024
 
 #: Every token has this many characters, all of them safe in a URL's path.
 TOKEN_CHARACTERS: Final = 32
+
+#: So many has the tag that seals a link's position and destination.
+TAG_CHARACTERS: Final = 16
 
 PixelPlace = Literal["before </body>", "end", "top", "none"]
 
@@ -121,8 +123,8 @@ class Plan:
         """Tell whether an edited ``href`` is what was planned for the link."""
         if not link.tracked:
             return raw == link.raw
-        path, _, destination = decode_attribute(raw).partition("?u=")
-        return self.base.owns_link(path) and unquote(destination) == link.url
+        start, end = f"{self.base.url}/c/{_DUMMY_TOKEN}.{link.index}.", f"?u={quote_destination(link.url)}"
+        return raw.startswith(start) and raw.endswith(end) and len(raw) == len(start) + TAG_CHARACTERS + len(end)
 
 
 def compile_plan(

@@ -11,7 +11,6 @@ such a failure when the repeat is possessive (fixed in 3.11.5).
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -30,11 +29,20 @@ _NAME = rf"[a-zA-Z][^{_WS}/>]*+"
 _VALUE = rf"""(?:"[^"]*+"?+|'[^']*+'?+|[^{_WS}>"'][^{_WS}>]*+|)"""
 _ATTRIBUTES = rf"(?:[{_WS}/]++|[^{_WS}/>][^{_WS}/>=]*+[{_WS}]*+(?:=[{_WS}]*+{_VALUE})?+)*+"
 
-_VML = "v:(?:roundrect|rect|shape|oval|line|polyline|curve|arc|image|group)"
+_SHAPES = ("roundrect", "rect", "shape", "oval", "line", "polyline", "curve", "arc", "image", "group")
+_VML = tuple(f"v:{shape}" for shape in _SHAPES)
 _RAW = ("style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
 _TEXT_ELEMENTS = (*_RAW, "script", "plaintext")
-_START = "|".join(("a", "area", _VML, *_TEXT_ELEMENTS, "template", "svg", "math", "body", "frameset"))
-_END = "head|body|html|template"
+_LINKING = frozenset({"a", "area", *_VML})
+_START = (*_LINKING, *_TEXT_ELEMENTS, "template", "svg", "math", "body", "frameset")
+_END = ("head", "body", "html", "template")
+
+
+def _any_case(*names: str) -> str:
+    """Write a pattern for names in any case; the engine passes over alternatives that begin with a class quickly."""
+    spelt = ("".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in name) for name in names)
+    return f"(?:{'|'.join(spelt)})"
+
 
 _TAG = re.compile(rf"<(/?+)({_NAME})({_ATTRIBUTES})>")
 _TAG_OPEN = re.compile("/?+[a-zA-Z]")
@@ -44,23 +52,26 @@ _ATTRIBUTE = re.compile(
 
 
 def _skipper(start: str) -> re.Pattern[str]:
-    """Compile what matters to nobody: text and every tag that is neither one of ``start`` nor one of ``_END``.
+    """Compile what matters to nobody: text, plain comments, start tags that do not begin with ``start``, most end tags.
 
     The repeat is bounded because a backtracking one keeps a record of each round.
     """
-    dull = rf"(?!(?ai:{start})[{_WS}/>]){_NAME}{_ATTRIBUTES}>|/(?!(?ai:{_END})[{_WS}/>]){_NAME}{_ATTRIBUTES}>"
-    return re.compile(rf"[^<]*+(?:<(?:{dull}|(?![a-zA-Z/!?]))[^<]*+){{0,400}}")
+    rest = f"{_NAME}{_ATTRIBUTES}>"
+    tags = f"(?!{start}){rest}|/(?!{_any_case(*_END)}[{_WS}/>]){rest}"
+    comment = r"!--(?!-?>|\[)(?s:.*?)--!?>"
+    return re.compile(rf"[^<]*+(?:<(?:{tags}|{comment}|(?![a-zA-Z/!?]))[^<]*+){{0,400}}")
 
 
-_SKIP = _skipper(_START)
-_SKIP_TO_IMAGES = _skipper(f"{_START}|img")
+_SKIP = _skipper(f"{_any_case(*_START)}[{_WS}/>]")
+# Of the images only those matter that may be pixels of ours; most mails have many others.
+_SKIP_TO_IMAGES = _skipper(f"(?:{_any_case(*_START)}[{_WS}/>]|{_any_case('img')}[{_WS}/][^<]*?/o/)")
 
 _TEXT = re.compile(r"[^<]*+(?:<(?![a-zA-Z/!?])[^<]*+){0,400}")
 _COMMENT_END = re.compile(r"--!?+>")
-_CONDITIONAL = re.compile(rf"<!--\[(?ai:if)[{_WS}(!][^\]>]*+\]>")
-_RAW_END = {name: re.compile(rf"</(?ai:{name})(?=[{_WS}/>])") for name in _RAW}
-_SCRIPT_MARK = re.compile(rf"<!(?=--)|-->|<(/?+)(?ai:script)(?=[{_WS}/>])")
-_VML_NAME = re.compile(_VML)
+_CONDITIONAL = re.compile(rf"<!--\[{_any_case('if')}[{_WS}(!][^\]>]*+\]>")
+_HREF = re.compile(_any_case("href"))
+_RAW_END = {name: re.compile(rf"</{_any_case(name)}(?=[{_WS}/>])") for name in _RAW}
+_SCRIPT_MARK = re.compile(rf"<!(?=--)|-->|<(/?+){_any_case('script')}(?=[{_WS}/>])")
 
 # HTML Standard, section 13.2.6.5: start tags that end foreign content.
 _BREAKOUT = re.compile(
@@ -116,7 +127,7 @@ class Scan:
     """What was found in one HTML text."""
 
     anchors: tuple[Anchor, ...]
-    #: Filled only when images were asked for.
+    #: Those that may be pixels of ours, and only when they were asked for.
     images: tuple[Image, ...]
     #: Behind the first real ``<body ...>``; None where there is none.
     body_start: int | None
@@ -134,7 +145,7 @@ def scan(html: str, *, images: bool = False) -> Scan:
     """Find the live links of an HTML text, in linear time whatever the text is.
 
     :param html: the decoded text.
-    :param images: whether live images are listed too; they cost time and only a mail that was edited needs them.
+    :param images: whether live images that may be pixels are listed too; only a mail that was edited needs them.
     :returns: links in document order, and the places for a pixel.
     :raises RewriteError: where the text has more markup than :data:`MAX_LINKS` and :data:`MAX_STEPS` allow.
     """
@@ -180,7 +191,7 @@ class _Lexer:
         self.templates: list[int] = []
         #: Open elements from the outermost svg or math on; empty in plain HTML.
         self.stack: list[_Open] = []
-        self.open_names: Counter[str] = Counter()
+        self.open_names: dict[str, int] = {}
 
     def result(self) -> Scan:
         ends = [len(self.html), *self.templates[:1], *(element.start for element in self.stack[:1])]
@@ -214,11 +225,11 @@ class _Lexer:
 
         :returns: where to go on.
         """
+        if self.html.startswith("<!--", position, end):
+            return self.read_comment(position, end)
         if tag := _TAG.match(self.html, position, end):
             return self.read_tag(tag, end)
         follower = self.html[position + 1 : min(position + 3, end)]
-        if self.html.startswith("<!--", position, end):
-            return self.read_comment(position, end)
         if self.html.startswith("<![CDATA[", position, end) and self.stack and self.stack[-1].space != "html":
             return self.after(self.html.find("]]>", position, end), 3, position, end)
         if _TAG_OPEN.match(follower) or follower == "/":
@@ -243,7 +254,7 @@ class _Lexer:
             return self.after(-1, 0, position, end)
         if not self.conditional and not self.templates and self.html.startswith("[", position + 4):
             opening = _CONDITIONAL.match(self.html, position, close.start())
-            if opening:
+            if opening and _HREF.search(self.html, opening.end(), close.start()):
                 self.read_conditional(opening.end(), close.start())
         return close.end()
 
@@ -266,7 +277,7 @@ class _Lexer:
 
     def open_element(self, name: str, tag: re.Match[str], end: int) -> int:
         """Deal with a start tag of the HTML namespace (or of an outermost svg or math)."""
-        if name in ("a", "area") or _VML_NAME.fullmatch(name):
+        if name in _LINKING:
             self.add_anchor(name, tag)
         elif name == "img":
             self.add_image(tag)
@@ -323,7 +334,7 @@ class _Lexer:
 
     def close_element(self, name: str, tag: re.Match[str]) -> None:
         if self.stack:
-            if self.open_names[name]:
+            if self.open_names.get(name):
                 while self.pop().name != name:
                     pass
             elif name in ("p", "br"):
@@ -363,7 +374,7 @@ class _Lexer:
         if name == "annotation-xml" and space == "math":
             integration = self.html_annotation(tag)
         self.stack.append(_Open(name, space, integration, tag.start()))
-        self.open_names[name] += 1
+        self.open_names[name] = self.open_names.get(name, 0) + 1
 
     def pop(self) -> _Open:
         element = self.stack.pop()

@@ -211,7 +211,7 @@ def test_hostile_input_is_fast_or_refused(prefix: str) -> None:
     assert slow == []
 
 
-@pytest.mark.parametrize("unit", ["<a href=x>", "<!---->"])
+@pytest.mark.parametrize("unit", ["<a href=x>", "<style></style>"])
 def test_too_much_markup_is_refused(unit: str) -> None:
     """More links or constructs than any honest mail has are refused, and the error says where."""
     with pytest.raises(RewriteError, match="too many links") as caught:
