@@ -522,8 +522,13 @@ class MailAdapterContract(ABC):
         row = "".join(f'<a href="https://shop.example/{n}">ä{n}</a>' for n in range(20))
         html = f"<body>{row}\n{row}</body>"
         assert max(map(len, html.encode().splitlines())) < 998
-        adapter.send(adapter.build(Draft(html=html)))
+        draft = Draft(html=html, subject="Grüße", text="Grüße\n" + "x = 1; " * 40)
+        adapter.send(adapter.build(draft))
         (mail,) = server.received
+        text = mail.message.get_body(("plain",))
+        assert mail.message["Subject"] == draft.subject
+        assert text is not None
+        assert text.get_content().replace("\r\n", "\n").rstrip("\n") == draft.text
         assert max(len(line) for line in mail.raw.split(b"\r\n")) <= 998
         assert [url for _, url in links(mail)] == [f"https://shop.example/{n}" for n in range(20)] * 2
         assert unescape(re.sub(r"<[^>]*>", "", mail.html)) == unescape(re.sub(r"<[^>]*>", "", html))

@@ -9,6 +9,7 @@ from typing import Any
 import flask
 import flask_mail
 import pytest
+from markupsafe import Markup
 
 from contracts.mail_server import MailServer
 from mailnod import ConfigurationError, tracking
@@ -159,7 +160,7 @@ def test_the_servers_limit_of_mails_per_connection_is_kept(make_app: MakeApp, se
 
 
 def test_the_signal_names_the_copy_that_left(make_app: MakeApp) -> None:
-    """email_dispatched fires once, with what went over the wire; the caller's message keeps its HTML."""
+    """email_dispatched fires once, with what went over the wire; the caller's message keeps its HTML and its date."""
     app = make_app()
     mail = Mail(app, load_entry_points=False)
     with app.app_context(), mail.record_messages() as outbox:
@@ -168,6 +169,7 @@ def test_the_signal_names_the_copy_that_left(make_app: MakeApp) -> None:
     (sent,) = outbox
     assert PIXEL in str(sent.html)
     assert message.html == HTML
+    assert message.date is None
 
 
 def test_an_error_after_the_conversation_does_not_make_a_mail_failed(make_app: MakeApp) -> None:
@@ -210,6 +212,31 @@ def test_names_beside_addresses_do_not_count(make_app: MakeApp) -> None:
         mail.send(Message("Weekly", recipients=recipients, html=HTML))
     (delivery,) = app.extensions["mailnod"].store.get_deliveries()
     assert delivery.envelope.recipients == ("one@example.com", "two@example.com")
+
+
+def test_whoever_gets_the_mail_must_consent(make_app: MakeApp, server: MailServer) -> None:
+    """A library that overrides send_to sends to other people than the headers say; they are asked."""
+
+    class Redirected(Message):
+        @property
+        def send_to(self) -> set[str | tuple[str, str]]:
+            return {"two@example.com"}
+
+    app = make_app()
+    mail = Mail(app, load_entry_points=False)
+    with app.app_context():
+        mail.send(Redirected("Weekly", recipients=["one@example.com"], html=HTML))
+    (delivery,) = app.extensions["mailnod"].store.get_deliveries()
+    assert delivery.envelope.recipients == ("two@example.com",)
+
+
+def test_html_that_is_marked_safe_is_tracked(make_app: MakeApp, server: MailServer) -> None:
+    """A Markup, which escapes what is joined to it, is rewritten like any text."""
+    app = make_app()
+    mail = Mail(app, load_entry_points=False)
+    with app.app_context():
+        mail.send(Message("Weekly", recipients=["one@example.com"], html=Markup(HTML)))
+    assert f'href="{LINK}' in server.received[0].html
 
 
 # -- messages ---------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from mailnod_flask.message import (
     check_headers,
     drop_own_headers,
     find_header,
-    html_subtypes,
+    find_html,
     list_recipients,
     read_attributes,
     replace_html,
@@ -52,7 +52,7 @@ class TrackedMail:
 
     #: What the app sent.
     original: flask_mail.Message
-    #: What leaves in its place: a copy, or the original where nothing was changed.
+    #: The copy that leaves in its place.
     message: flask_mail.Message
     #: The decision with its reasons; None where the message has no HTML part, or no recipients.
     prepared: Prepared | None
@@ -241,18 +241,18 @@ def _split_overrides(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def _track(tracker: Tracker | None, message: flask_mail.Message, keyword: Override) -> TrackedMail:
     outgoing = drop_own_headers(message)
-    subtypes = html_subtypes(message)
-    if tracker is None or not subtypes or not message.send_to:
+    html = find_html(message)
+    if tracker is None or not html or not message.send_to:
         return TrackedMail(original=message, message=outgoing, prepared=None)
     try:
         prepared = tracker.prepare(
             _describe(message, tracker.clock),
-            [message.alts[subtype] for subtype in subtypes],
+            list(html.values()),
             layers=[*_read_layers(message), ("call keyword", keyword)],
             list_unsubscribe=find_header(message, "List-Unsubscribe"),
         )
         if prepared.changed:
-            outgoing = replace_html(outgoing, dict(zip(subtypes, prepared.parts, strict=True)))
+            replace_html(outgoing, dict(zip(html, prepared.parts, strict=True)))
     except Exception:
         # The tracker never raises; what can is a message with fields of types that Flask-Mail may still understand.
         log.exception("a message could not be read, it is sent untracked")

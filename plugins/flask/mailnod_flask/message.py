@@ -21,7 +21,7 @@ __all__ = [
     "copy_message",
     "drop_own_headers",
     "find_header",
-    "html_subtypes",
+    "find_html",
     "list_recipients",
     "read_attributes",
     "replace_html",
@@ -88,12 +88,15 @@ def copy_message(message: flask_mail.Message) -> flask_mail.Message:
 
 
 def drop_own_headers(message: flask_mail.Message) -> flask_mail.Message:
-    """Return the message without our headers: itself where it has none, else a copy."""
-    headers = message.extra_headers
-    if not headers or not any(is_own_header(str(name)) for name in headers):
-        return message
+    """Return a copy of the message without our headers.
+
+    It is a copy even where there is none to drop: Flask-Mail writes the date on what it sends, and what an app finds on
+    its message afterwards must not depend on who consented.
+    """
     fresh = copy_message(message)
-    fresh.extra_headers = {name: value for name, value in headers.items() if not is_own_header(str(name))}
+    if fresh.extra_headers:
+        kept = {name: value for name, value in fresh.extra_headers.items() if not is_own_header(str(name))}
+        fresh.extra_headers = kept
     return fresh
 
 
@@ -104,32 +107,36 @@ def find_header(message: flask_mail.Message, wanted: str) -> str | None:
 
 
 def list_recipients(message: flask_mail.Message) -> tuple[str, ...]:
-    """Return the bare addresses of To, Cc and Bcc, in order, each once."""
-    everyone = (*message.recipients, *(message.cc or ()), *(message.bcc or ()))
+    """Return the bare addresses of everyone who gets the message, in the order of To, Cc and Bcc, each once."""
+    named = (*message.recipients, *(message.cc or ()), *(message.bcc or ()))
+    order = {recipient: position for position, recipient in reversed(list(enumerate(named)))}
+    # send_to is what Flask-Mail hands to the server; libraries override it.
+    everyone = sorted(message.send_to, key=lambda recipient: order.get(recipient, len(named)))
     return tuple(dict.fromkeys(_bare(recipient) for recipient in everyone))
 
 
-def html_subtypes(message: flask_mail.Message) -> list[str]:
-    """Return which alternatives are HTML, as the message names them; AMP, calendars and other ones are left alone."""
-    return [name for name, text in message.alts.items() if name.lower() == "html" and isinstance(text, str) and text]
+def find_html(message: flask_mail.Message) -> dict[str, str]:
+    """Return the HTML alternatives by subtype, as the message names them; AMP, calendars and the like are left alone."""
+    html = {name: text for name, text in message.alts.items() if name.lower() == "html" and isinstance(text, str)}
+    # A Markup would escape what is put into it.
+    return {name: str(text) for name, text in html.items() if text}
 
 
-def replace_html(message: flask_mail.Message, parts: Mapping[str, str]) -> flask_mail.Message:
-    """Return a copy of the message with other texts in some of its alternatives.
+def replace_html(message: flask_mail.Message, parts: Mapping[str, str]) -> None:
+    """Put other texts into some of a copy's alternatives.
 
     Flask-Mail never folds, and a longer link can push a line past what mail servers take; only then are the copy's
     texts sent as quoted-printable.
 
+    :param message: a copy.
     :param parts: the new text of each alternative, by its subtype.
     """
-    fresh = copy_message(message)
-    fresh.alts.update(parts)
+    message.alts.update(parts)
     charset = Charset(str(message.charset or "utf-8"))
     if charset.body_encoding is None and any(_is_too_long(line) for line in _encode(parts.values(), charset)):
         charset.body_encoding = QP
         # Flask-Mail hands the attribute on to email.mime.text.MIMEText and email.header.Header; both take a Charset.
-        vars(fresh)["charset"] = charset
-    return fresh
+        vars(message)["charset"] = charset
 
 
 def _bare(recipient: str | tuple[str, str]) -> str:

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from mailnod import ConfigurationError
 from mailnod.model import ConsentRecord
-from mailnod_flask import Mail
 from mailnod_flask.demo.app import make_newsletter
 from mailnod_flask.demo.mailbox import DeliveredMail
 from mailnod_flask.demo.scene import LENGTH_S, READERS, VISITS, DemoClock, Visit
@@ -59,7 +58,12 @@ def _play(stage: Stage, console: Console, sent_at: datetime) -> Result:
         pass
     _step(console, "The hits have settled and are judged.")
     return Result(
-        readers=READERS, outbox=tuple(outbox), delivered=delivered, store=stage.tracker.store, database=stage.database
+        readers=READERS,
+        outbox=tuple(outbox),
+        delivered=delivered,
+        store=stage.tracker.store,
+        database=stage.database,
+        site=stage.site,
     )
 
 
@@ -81,7 +85,7 @@ def _record_consents(stage: Stage) -> int:
 
 
 def _send(stage: Stage) -> list[TrackedMail]:
-    mail = Mail()
+    mail = stage.app.extensions["mail"]
     with stage.app.app_context(), tracked_outbox() as outbox, mail.connect() as connection:
         for reader in READERS:
             message = make_newsletter(reader.address, site=stage.site, date=stage.clock.now())
@@ -90,29 +94,23 @@ def _send(stage: Stage) -> list[TrackedMail]:
 
 
 def _visit(stage: Stage, delivered: dict[str, DeliveredMail], sent_at: datetime) -> int:
-    return sum(
-        _request(stage, visit, url)
-        for visit in VISITS
-        for number, url in enumerate(visit.pick(delivered[visit.address]))
-        if _move(stage, sent_at + timedelta(seconds=visit.at_s + number * visit.pause_s))
-    )
+    hits = 0
+    for visit in VISITS:
+        for number, url in enumerate(visit.pick(delivered[visit.address])):
+            stage.clock.move_to(sent_at + timedelta(seconds=visit.at_s + number * visit.pause_s))
+            _request(visit, url)
+            hits += url.startswith(f"{stage.site}/t/")
+    return hits
 
 
-def _move(stage: Stage, moment: datetime) -> bool:
-    stage.clock.move_to(moment)
-    return True
-
-
-def _request(stage: Stage, visit: Visit, url: str) -> bool:
+def _request(visit: Visit, url: str) -> None:
     reply = visit.client.request(url, method=visit.method)
-    hit = url.startswith(f"{stage.site}/t/")
     if reply.status != (302 if "/t/c/" in url else 200):
         raise RuntimeError(f"{visit.client.name} got {reply.status} for {url}")
     if "location" in reply.headers and visit.method == "GET":
         arrived = visit.client.request(reply.headers["location"])
         if arrived.status != 200:
             raise RuntimeError(f"{visit.client.name} was led to a page that answers {arrived.status}")
-    return hit
 
 
 def _keep(stage: Stage, console: Console) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from mailnod import ConsentState
@@ -31,10 +31,6 @@ class DemoClock:
     def move_to(self, now: datetime) -> None:
         """Stand still at another time."""
         self._now = now
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock on."""
-        self._now = self.now() + timedelta(seconds=seconds)
 
     def release(self) -> None:
         """Follow the machine's clock from now on."""

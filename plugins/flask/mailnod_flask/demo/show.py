@@ -37,6 +37,8 @@ class Result:
     delivered: Mapping[str, DeliveredMail]
     store: Store
     database: Path
+    #: The app's address; it answers as long as the demo runs.
+    site: str
 
     def get_events(self) -> list[EventRecord]:
         """Return every event, oldest first."""
@@ -72,6 +74,7 @@ def print_json(result: Result) -> None:
         "events": [_event_to_plain(record) for record in result.get_events()],
         "metrics": {name: getattr(metrics, name) for name in Metrics.__slots__},
         "database": str(result.database),
+        "site": result.site,
         "next": _next_commands(result),
     }
     click.echo(json.dumps(shown, indent=2))
