@@ -84,15 +84,15 @@ def test_unreadable_values_are_refused(run: Run, campaign: None, option: str, va
     """A value that cannot be read ends with 2 and is shown."""
     result = run("events", option, value)
     assert result.exit_code == 2
-    assert value in result.stderr
+    assert value in result.output
 
 
 def test_missing_database_is_not_made(run: Run, environ: dict[str, str], tmp_path: Path) -> None:
     """Looking at events never makes a store; the message names the path and the option."""
     result = run("events")
     assert result.exit_code == 2
-    assert environ["MAILNOD_DATABASE"] in result.stderr
-    assert "--database" in result.stderr
+    assert environ["MAILNOD_DATABASE"] in result.output
+    assert "--database" in result.output
     assert list(tmp_path.iterdir()) == []
 
 
@@ -101,10 +101,10 @@ def test_foreign_file_is_one_clear_line(run: Run, environ: dict[str, str], tmp_p
     (tmp_path / "mailnod.db").write_bytes(b"not a database " * 100)
     result = run("events")
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.count("\n") == 1
+    assert result.output.startswith("Error: ")
+    assert result.output.count("\n") == 1
 
 
 def test_option_goes_before_environment(run: Run, campaign: None, tmp_path: Path) -> None:
     """``--database`` names another store than MAILNOD_DATABASE."""
-    assert "other.db" in run("events", "--database", str(tmp_path / "other.db")).stderr
+    assert "other.db" in run("events", "--database", str(tmp_path / "other.db")).output

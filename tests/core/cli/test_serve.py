@@ -104,7 +104,7 @@ def test_port_in_use_is_one_line(run: Run) -> None:
         port = str(taken.getsockname()[1])
         result = run("serve", "--port", port)
     assert result.exit_code == 1
-    assert port in result.stderr
+    assert port in result.output
 
 
 def test_missing_keys_are_said_before_serving(run: Run, environ: dict[str, str]) -> None:
@@ -112,7 +112,7 @@ def test_missing_keys_are_said_before_serving(run: Run, environ: dict[str, str])
     del environ["MAILNOD_SECRET_KEYS"]
     result = run("serve")
     assert result.exit_code == 2
-    assert "MAILNOD_SECRET_KEYS" in result.stderr
+    assert "MAILNOD_SECRET_KEYS" in result.output
 
 
 def test_missing_server_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,4 +120,4 @@ def test_missing_server_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "granian", None)
     result = run("serve")
     assert result.exit_code == 2
-    assert "mailnod[serve]" in result.stderr
+    assert "mailnod[serve]" in result.output
