@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mailnod.clock import Clock, SystemClock
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["Tracker"]
 
 log = logging.getLogger("mailnod")
+
+#: How long an ending process waits for its worker's pass.
+END_S = 5.0
 
 
 class Tracker:
@@ -85,7 +90,7 @@ class Tracker:
             settle_s=settings.settle_s,
         )
         self._worker_pid: int | None = None
-        self._worker_stop = threading.Event()
+        self._end_worker: Callable[[], None] = lambda: None
         self._failing = False
 
     # -- send ---------------------------------------------------------------------------------------------------------
@@ -152,7 +157,8 @@ class Tracker:
 
     def close(self) -> None:
         """End this process's threads and close its files; a later use starts them again."""
-        self._worker_stop.set()
+        self._end_worker()
+        atexit.unregister(self._end_worker)
         self._worker_pid = None
         self._suppressed.close()
         self._journal.close()
@@ -162,8 +168,12 @@ class Tracker:
         if self.settings.worker == "none" or self._worker_pid == os.getpid():
             return
         self._worker_pid = os.getpid()
-        self._worker_stop = threading.Event()
-        threading.Thread(target=self._worker.run, args=(self._worker_stop,), name="mailnod-worker", daemon=True).start()
+        stop = threading.Event()
+        thread = threading.Thread(target=self._worker.run, args=(stop,), name="mailnod-worker", daemon=True)
+        thread.start()
+        self._end_worker = partial(_end, thread, stop)
+        # An orderly end gives the lease back, so that the next process need not wait for it to run out.
+        atexit.register(self._end_worker)
 
     def _set_state(self, prepared: Prepared, state: DeliveryState) -> None:
         if prepared.delivery is None:
@@ -172,6 +182,8 @@ class Tracker:
             self.store.set_delivery_state(prepared.delivery.id, state, at=self.clock.now())
         except TrackError as error:
             self._log_once(f"the state of a sent message was not written: {error}")
+        except Exception as error:
+            self._log_once(f"the state of a sent message was not written: {describe_error(error)}")
 
     def _fail_open(self, parts: Sequence[str], why: str) -> Prepared:
         self._log_once(f"mail goes out untracked: {why}")
@@ -182,3 +194,8 @@ class Tracker:
         if not self._failing:
             log.error(message)
         self._failing = True
+
+
+def _end(thread: threading.Thread, stop: threading.Event) -> None:
+    stop.set()
+    thread.join(END_S)

@@ -351,7 +351,7 @@ class StoreContract:
         observation = make_observation(delivery.id)
         assert store.add_observations([observation], settle_s=0) == []
         assert store.get_due(now=T0) == []
-        assert store.get_window(observation).observations == ()
+        assert store.get_windows([observation])[0].observations == ()
 
     def test_nothing_is_taken_in_from_nothing(self, store: Store) -> None:
         """An empty batch is no error."""
@@ -394,7 +394,7 @@ class StoreContract:
             make_observation(b"another.", at=after(3600), ip="192.0.2.8"),
         ]
         store.add_observations([*outside, *reversed(inside)], settle_s=0)
-        window = store.get_window(judged)
+        window = store.get_windows([judged])[0]
         assert window.delivery == delivery
         assert list(window.observations) == inside
 
@@ -402,20 +402,32 @@ class StoreContract:
         """Hits without an address are not each other's neighbours, and an unknown delivery is None."""
         judged = make_observation(b"8 bytes.", ip=None)
         store.add_observations([judged, make_observation(b"another.", ip=None)], settle_s=0)
-        window = store.get_window(judged)
+        window = store.get_windows([judged])[0]
         assert window.delivery is None
         assert window.observations == (judged,)
 
-    def test_window_keeps_the_nearest_thousand(self, store: Store) -> None:
+    def test_window_keeps_the_nearest_two_hundred(self, store: Store) -> None:
         """A flood fills the window with the nearest hits only, the judged one always among them."""
         judged = make_observation(b"8 bytes.")
         flood = [make_observation(b"8 bytes.", at=after(i / 10)) for i in range(-700, 700) if i]
         store.add_observations([*flood, judged], settle_s=0)
-        observations = store.get_window(judged).observations
-        assert len(observations) == 1000
+        observations = store.get_windows([judged])[0].observations
+        assert len(observations) == 200
         assert judged in observations
-        assert max(abs(o.hit.received_at - T0) for o in observations) <= timedelta(seconds=50)
+        assert max(abs(o.hit.received_at - T0) for o in observations) <= timedelta(seconds=10)
         assert all(a.hit.received_at <= b.hit.received_at for a, b in pairwise(observations))
+
+    def test_windows_come_in_the_order_asked_for(self, store: Store) -> None:
+        """Windows of several observations are the same as those of each alone."""
+        delivery = make_delivery()
+        store.add_delivery(delivery)
+        hits = [make_observation(delivery.id, at=after(400 * i)) for i in range(5)]
+        store.add_observations(hits, settle_s=0)
+        asked = [hits[3], hits[0], hits[4]]
+        windows = store.get_windows(asked)
+        assert windows == [store.get_windows([hit])[0] for hit in asked]
+        assert [window.observations for window in windows] == [tuple(hits[2:5]), tuple(hits[0:2]), tuple(hits[3:5])]
+        assert store.get_windows([]) == []
 
     def test_neighbours_are_judged_again(self, store: Store) -> None:
         """A new hit queues the published ones whose window it falls into, due when it is due itself."""

@@ -285,7 +285,7 @@ def test_only_one_worker_works(tmp_path: Path) -> None:
     first, second = House(tmp_path), House(tmp_path)
     assert first.tracker.work_once() is not None
     assert second.tracker.work_once() is None
-    second.clock.advance(31)
+    second.clock.advance(11)
     assert second.tracker.work_once() is not None
     first.tracker.close()
     second.tracker.close()

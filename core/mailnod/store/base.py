@@ -84,7 +84,7 @@ class Store(Protocol):
         """Take observations in from a journal, each once, and queue them for judging.
 
         Observations of suppressed deliveries are discarded. An observation is due ``settle_s`` seconds after its hit;
-        those already judged whose window it falls into (see :meth:`get_window`) are queued again.
+        those already judged whose window it falls into (see :meth:`get_windows`) are queued again.
 
         :returns: those that were new, in the order given.
         """
@@ -96,10 +96,10 @@ class Store(Protocol):
         """Return observations whose settle time has passed and that wait for judging, oldest first."""
         ...
 
-    def get_window(self, observation: Observation) -> Window:
-        """Return the delivery, all its observations within ten minutes, and those of the address within one minute.
+    def get_windows(self, observations: Sequence[Observation]) -> list[Window]:
+        """Return for each observation its delivery, all hits on that within ten minutes, and of the address within one.
 
-        At most 1,000 observations are returned, the nearest in time first kept, then ordered by time.
+        A window holds at most 200 observations, the nearest in time, ordered by time; the judged one is among them.
         """
         ...
 

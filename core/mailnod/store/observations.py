@@ -15,16 +15,17 @@ from mailnod.model import Observation, Window
 from mailnod.store import deliveries
 from mailnod.store.rows import OBSERVATION_COLUMNS, list_columns, read_observation, to_micros, write_observation
 
-__all__ = ["OBSERVATION_FIELDS", "add_observations", "get_due", "get_window"]
+__all__ = ["OBSERVATION_FIELDS", "add_observations", "get_due", "get_windows"]
 
 #: What :func:`~mailnod.store.rows.read_observation` reads, of rows of observations ``o`` and user_agents ``ua``.
 OBSERVATION_FIELDS = list_columns(OBSERVATION_COLUMNS, of="o").replace("o.user_agent", "ua.value")
 
 _SAME_DELIVERY_MICROS = 10 * 60 * 1_000_000
 _SAME_IP_MICROS = 60 * 1_000_000
-_WINDOW_LIMIT = 1_000
+_WINDOW_LIMIT = 200
 
 _SELECT = f"SELECT {OBSERVATION_FIELDS} FROM observations AS o LEFT JOIN user_agents AS ua ON ua.id = o.user_agent_id"
+_SELECT_SEQ = _SELECT.replace("SELECT ", "SELECT o.seq, ", 1)
 _INSERT = """
     INSERT INTO observations
         (id, delivery_id, kind, method, ip, user_agent_id, headers, received_at, link_index, url, checked)
@@ -35,7 +36,7 @@ _DUE = f"""
     {_SELECT} JOIN queue ON queue.observation_id = o.id
     WHERE queue.due_at <= ? ORDER BY queue.due_at, o.id LIMIT ?
 """
-_BY_SEQ = f"{_SELECT} WHERE o.seq IN (SELECT value FROM json_each(?)) ORDER BY o.received_at, o.id"
+_BY_SEQ = f"{_SELECT_SEQ} WHERE o.seq IN (SELECT value FROM json_each(?)) ORDER BY o.received_at, o.id"
 _QUEUE_JUDGED = {
     column: f"""
         INSERT INTO queue (observation_id, due_at)
@@ -73,18 +74,32 @@ def get_due(connection: sqlite3.Connection, *, now: datetime, limit: int) -> lis
     return [read_observation(row) for row in connection.execute(_DUE, (to_micros(now), limit))]
 
 
-def get_window(connection: sqlite3.Connection, observation: Observation) -> Window:
-    """Return what an observation is judged by; where more lies near than fits, the nearest in time."""
+def get_windows(connection: sqlite3.Connection, observations: Sequence[Observation]) -> list[Window]:
+    """Return what each observation is judged by; where more lies near than fits, the nearest in time.
+
+    Windows of one batch overlap, so what lies in several of them is read once.
+    """
+    nearest = [_find_nearest(connection, observation) for observation in observations]
+    rows = connection.execute(_BY_SEQ, (json.dumps(sorted(set().union(*nearest))),))
+    # Rows come ordered by time, and a dictionary keeps that order.
+    read = {seq: read_observation(row) for seq, *row in rows}
+    order = {seq: position for position, seq in enumerate(read)}
+    known = {o.delivery_id: deliveries.get_delivery(connection, o.delivery_id) for o in observations}
+    return [
+        Window(
+            delivery=known[observation.delivery_id],
+            observations=tuple(read[seq] for seq in sorted(seqs, key=order.__getitem__)),
+        )
+        for observation, seqs in zip(observations, nearest, strict=True)
+    ]
+
+
+def _find_nearest(connection: sqlite3.Connection, observation: Observation) -> list[int]:
     at = to_micros(observation.hit.received_at)
     own = connection.execute("SELECT seq, received_at FROM observations WHERE id = ?", (observation.id,)).fetchall()
     near: dict[int, int] = dict([*own, *_find_near(connection, observation)])
-    # Its own row comes first: a thousand others of the same microsecond must not push it out.
-    nearest = sorted(near, key=lambda seq: ((seq, near[seq]) not in own, abs(near[seq] - at), seq))
-    rows = connection.execute(_BY_SEQ, (json.dumps(nearest[:_WINDOW_LIMIT]),))
-    return Window(
-        delivery=deliveries.get_delivery(connection, observation.delivery_id),
-        observations=tuple(read_observation(row) for row in rows),
-    )
+    # Its own row comes first: hundreds of others of the same microsecond must not push it out.
+    return sorted(near, key=lambda seq: ((seq, near[seq]) not in own, abs(near[seq] - at), seq))[:_WINDOW_LIMIT]
 
 
 def _add(connection: sqlite3.Connection, observation: Observation, settle_micros: int) -> bool:

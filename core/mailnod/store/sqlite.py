@@ -88,10 +88,10 @@ class SQLiteStore:
         with self._database.read() as connection:
             return hits.get_due(connection, now=now, limit=limit)
 
-    def get_window(self, observation: Observation) -> Window:
-        """Return what an observation is judged by."""
+    def get_windows(self, observations: Sequence[Observation]) -> list[Window]:
+        """Return what each observation is judged by."""
         with self._database.read() as connection:
-            return hits.get_window(connection, observation)
+            return hits.get_windows(connection, observations)
 
     def publish(self, judgements: Sequence[tuple[Observation, Verdict]], *, now: datetime) -> list[Publication]:
         """Append verdicts, publish or revise events, and move the rollups, in one transaction."""
