@@ -215,7 +215,3 @@ def _print_verdict(verdict: Verdict, signals: tuple[Signal, ...]) -> None:
     console = Console()
     console.print(table)
     console.print(reasons if signals else "Reasons: nothing unusual was seen.")
-
-
-if __name__ == "__main__":
-    classify()

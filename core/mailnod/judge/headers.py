@@ -33,6 +33,8 @@ _SYSTEMS = {
     "linux": "Linux",
     "ios": "iP",
 }
+#: What scripts send too.
+_OF_EVERY_CLIENT = frozenset(("host", "referer", "user-agent"))
 _CHROMIUM_BRAND = re.compile(r'"Chromium";v="(\d{1,4})')
 
 
@@ -56,8 +58,8 @@ def weigh_headers(request: Request) -> list[Signal]:
     if request.headers is None or request.agent is None or request.agent.engine is None:
         return []
     if not {"accept", "accept-encoding", "accept-language"} & request.headers.keys():
-        # Captured by someone who kept only hints: there is nothing to compare.
-        return [] if request.headers else [_NONE]
+        # Where hints are there and these are not, whoever captured the request kept hints alone: nothing to compare.
+        return [] if request.headers.keys() - _OF_EVERY_CLIENT else [_NONE]
     signals = [*_weigh_negotiation(request), *_weigh_metadata(request), *_weigh_hints(request)]
     if not signals and "accept-language" in request.headers:
         signals.append(_COMPLETE)
@@ -65,18 +67,17 @@ def weigh_headers(request: Request) -> list[Signal]:
 
 
 def _weigh_negotiation(request: Request) -> Iterator[Signal]:
-    headers, agent = request.headers or {}, request.agent
+    headers, mail_client = request.headers or {}, _mail_client(request)
     accept = headers.get("accept", "")
-    webview = agent is not None and agent.client.client_type in ("email_client", "app")
-    if "accept-language" not in headers and not webview:
+    if "accept-language" not in headers and not mail_client:
         yield _NO_LANGUAGE
-    if request.kind == "click" and not accept.startswith("text/html, application/xhtml") and "xhtml" not in accept:
+    if request.kind == "click" and "xhtml" not in accept:
         yield _ANY_ACCEPT
-    if request.kind == "open" and not webview and "image/" not in accept and "xhtml" not in accept:
+    if request.kind == "open" and not mail_client and "image/" not in accept and "xhtml" not in accept:
         yield _ANY_ACCEPT
     if headers.get("connection", "").lower() == "close":
         yield _CLOSE
-    if _modern(request) and not webview and "br" not in headers.get("accept-encoding", ""):
+    if _modern(request) and not mail_client and "br" not in headers.get("accept-encoding", ""):
         yield _NO_BROTLI
 
 
@@ -118,4 +119,5 @@ def _modern(request: Request) -> bool:
 
 
 def _mail_client(request: Request) -> bool:
+    """Whether a mail client or an app shows the page: these send fewer headers than the browser they build on."""
     return request.agent is not None and request.agent.client.client_type in ("email_client", "app")

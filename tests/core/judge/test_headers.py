@@ -86,6 +86,7 @@ def test_a_closed_connection_is_scripted(
 def test_no_headers_at_all_are_no_browser(judge_one: Callable[..., Verdict], chrome: str) -> None:
     """An empty set was captured and is evidence; one that was not captured is none."""
     assert judge_one(chrome, headers={}, ip=HOME).machine
+    assert judge_one(chrome, headers={"user-agent": chrome}, ip=HOME).machine
     assert not judge_one(chrome, headers=None, ip=HOME).machine
 
 
