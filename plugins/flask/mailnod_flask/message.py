@@ -116,7 +116,7 @@ def list_recipients(message: flask_mail.Message) -> tuple[str, ...]:
 
 
 def find_html(message: flask_mail.Message) -> dict[str, str]:
-    """Return the HTML alternatives by subtype, as the message names them; AMP, calendars and the like are left alone."""
+    """Return the HTML alternatives by subtype; AMP, calendars and the like are left alone."""
     html = {name: text for name, text in message.alts.items() if name.lower() == "html" and isinstance(text, str)}
     # A Markup would escape what is put into it.
     return {name: str(text) for name, text in html.items() if text}

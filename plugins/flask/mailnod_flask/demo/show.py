@@ -26,6 +26,9 @@ from mailnod_flask.testing import TrackedMail
 
 __all__ = ["Result", "print_json", "print_result"]
 
+#: As many reasons are shown for an event; the JSON has all.
+MOST_REASONS = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -85,7 +88,14 @@ def _pair(result: Result) -> list[tuple[Reader, TrackedMail]]:
 
 
 def _make_table(title: str) -> Table:
-    return Table(title=title, title_style="bold", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    return Table(
+        title=title,
+        title_style="bold",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
 
 
 def _make_mail_table(result: Result) -> Table:
@@ -139,16 +149,23 @@ def _make_event_table(result: Result) -> Table:
             escape(_local_part(_recipient(record))),
             _show_what(record),
             _show_verdict(verdict),
-            f"{escape(_show_client(verdict))}\n[dim]{escape(' '.join(verdict.reason_codes))}[/dim]",
+            f"{escape(_show_client(verdict))}\n[dim]{escape(_show_reasons(verdict))}[/dim]",
         )
     return table
 
 
 def _show_client(verdict: Verdict) -> str:
-    client = ", ".join(filter(None, (verdict.client_name, verdict.device_type)))
-    if not client:
+    if verdict.client_name is None:
         return "hidden by the proxy"
-    return f"calls itself {client}" if verdict.machine else client
+    if verdict.machine:
+        return f"calls itself {verdict.client_name}"
+    return ", ".join(filter(None, (verdict.client_name, verdict.device_type)))
+
+
+def _show_reasons(verdict: Verdict) -> str:
+    """Return the strongest reasons; a scanner gives itself away by many more."""
+    more = len(verdict.reason_codes) - MOST_REASONS
+    return " ".join(verdict.reason_codes[:MOST_REASONS]) + (f" +{more} more" if more > 0 else "")
 
 
 def _show_verdict(verdict: Verdict) -> str:
@@ -216,7 +233,7 @@ def _show_what(record: EventRecord) -> str:
     if record.event.type == "message.opened":
         return "open"
     method = record.observation.hit.method
-    return f"click{'' if method == 'GET' else f' ({method})'}\n[dim]{_slug(record.event)}[/dim]"
+    return f"click{'' if method == 'GET' else f' {method}'}\n[dim]{_slug(record.event)}[/dim]"
 
 
 def _slug(event: Event) -> str:
