@@ -89,11 +89,9 @@ def _set_scene(observation: Observation, window: Window, network_of: Callable[[s
 def _weigh_open(scene: _Scene) -> Signal | None:
     """Tell an open that belongs to a burst of clicks from a reader's."""
     hit = scene.judged.hit
-    for click in scene.clicks:
-        after_s = _seconds(hit, click.hit)
-        if -_READING_S <= after_s <= _READING_S and _is_burst(scene, click):
-            return _BURST_OPEN
-    return None
+    # One click is enough to ask: what is close to the open is one run.
+    close = next((one for one in scene.clicks if abs(_seconds(hit, one.hit)) <= _READING_S), None)
+    return _BURST_OPEN if close and _is_burst(scene, close) else None
 
 
 def _weigh_burst(scene: _Scene) -> Signal | None:

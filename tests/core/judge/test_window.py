@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -182,3 +183,18 @@ def test_an_open_from_the_same_rented_server_tells_of_a_remote_desktop(
 ) -> None:
     """Who loads the mail and follows one link later from the same address sits at a remote desktop."""
     assert not judge_all(opened(2000, ip="20.70.1.1"), click(2030, ip="20.70.1.1"))[1].machine
+
+
+def test_a_flood_is_judged_in_time(
+    judge: Judge, observe: Callable[..., Observation], look_around: Callable[..., Window], chrome: str
+) -> None:
+    """Tens of thousands of hits on one mail cost each verdict one pass over them."""
+    flood = [
+        observe(chrome, kind="open" if number % 2 else "click", ip=HOME, after_s=number / 1e4, link=number)
+        for number in range(20_000)
+    ]
+    window = look_around(*flood)
+    started = time.perf_counter()
+    for one in flood[:2]:
+        judge.classify(one, window)
+    assert time.perf_counter() - started < 5
