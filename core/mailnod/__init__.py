@@ -1,26 +1,35 @@
-"""Open and click tracking for the mail that an app already sends: off by default, consent first."""
+"""Open and click tracking for the mail that an app already sends: off by default, consent first.
 
-from mailnod.clock import Clock, SystemClock
-from mailnod.errors import ConfigurationError, TrackError
-from mailnod.hookspecs import hookimpl
-from mailnod.model import (
-    Consent,
-    ConsentState,
-    Decision,
-    Delivery,
-    Envelope,
-    Event,
-    Link,
-    Observation,
-    Override,
-    Route,
-    Verdict,
-)
-from mailnod.send.override import OVERRIDE_KEYWORDS, is_own_header, make_override, read_headers, tracking
-from mailnod.send.prepare import Prepared
-from mailnod.settings import Settings
-from mailnod.tokens import Keyring
-from mailnod.tracker import Tracker
+The public names stand here and are loaded when they are first used, so that ``import mailnod`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mailnod.clock import Clock, SystemClock
+    from mailnod.errors import ConfigurationError, TrackError
+    from mailnod.hookspecs import hookimpl
+    from mailnod.model import (
+        Consent,
+        ConsentState,
+        Decision,
+        Delivery,
+        Envelope,
+        Event,
+        Link,
+        Observation,
+        Override,
+        Route,
+        Verdict,
+    )
+    from mailnod.send.override import OVERRIDE_KEYWORDS, is_own_header, make_override, read_headers, tracking
+    from mailnod.send.prepare import Prepared
+    from mailnod.settings import Settings
+    from mailnod.tokens import Keyring
+    from mailnod.tracker import Tracker
 
 __all__ = [
     "OVERRIDE_KEYWORDS",
@@ -49,3 +58,27 @@ __all__ = [
     "read_headers",
     "tracking",
 ]
+
+_HOMES = {
+    "mailnod.clock": ("Clock", "SystemClock"),
+    "mailnod.errors": ("ConfigurationError", "TrackError"),
+    "mailnod.hookspecs": ("hookimpl",),
+    "mailnod.send.override": ("OVERRIDE_KEYWORDS", "is_own_header", "make_override", "read_headers", "tracking"),
+    "mailnod.send.prepare": ("Prepared",),
+    "mailnod.settings": ("Settings",),
+    "mailnod.tokens": ("Keyring",),
+    "mailnod.tracker": ("Tracker",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'mailnod' has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF.get(name, "mailnod.model")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

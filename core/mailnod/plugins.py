@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import entry_points
 from typing import Any
 
 import pluggy
@@ -102,6 +101,9 @@ class Plugins:
                     raise ConfigurationError(f"the plugin {name!r} wraps {caller.name!r}; hooks cannot be wrapped")
 
     def _load_entry_points(self) -> None:
+        # Reading the metadata of packages costs as much as the rest of the import, and tests do without.
+        from importlib.metadata import entry_points
+
         for entry in _sorted(entry_points(group=GROUP)):
             try:
                 plugin = entry.load()
