@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from mailnod import Clock, ConsentState
 from mailnod.model import ConsentRecord, Metrics
+from mailnod.tokens import new_secret
 from mailnod.tracker import Tracker
 from mailnod_flask import Mail, Message
 from mailnod_flask.demo.mailbox import DeliveredMail
@@ -40,9 +42,10 @@ def create_app(
     """
     app = Flask("mailnod_flask.demo.app", template_folder=str(HERE))
     app.config.update(
-        SECRET_KEY="for the demo alone",  # noqa: S106  # Nothing is kept secret with it: keys of tokens stand apart.
+        # A key written here would let anybody sign links; MAILNOD_SECRET_KEYS makes links that outlive a restart.
+        SECRET_KEY=new_secret(),
         MAIL_DEFAULT_SENDER=("Tidewater Weekly", "weekly@example.com"),
-        MAILNOD_BASE_URL="http://127.0.0.1:5000/t",
+        MAILNOD_BASE_URL=os.environ.get("MAILNOD_BASE_URL", "http://127.0.0.1:5000/t"),
         MAILNOD_ROUTES=ROUTES,
     )
     app.config.update(config or {})
