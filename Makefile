@@ -67,21 +67,21 @@ clean: ## Remove everything that the verbs made.
 
 # -- set-up ---------------------------------------------------------------------------------------------------------------
 
-install = $(BIN)/python -m pip install --quiet --progress-bar off --constraint constraints.txt
+install = $(BIN)/python -m pip install --constraint constraints.txt
 
 $(VENV)/.demo: $(VENV)/.python $(SETUP)
 	$(say) "Installing Mailnod and what the demo needs (a minute or so)"
-	@$(install) --no-build-isolation --editable '.[demo,serve]'
+	@$(install) --no-build-isolation --editable '.[demo,serve]' | sed '/already satisfied/d'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.python $(SETUP)
 	$(say) "Installing Mailnod and everything that its tests need (some minutes the first time)"
-	@$(install) --no-build-isolation --editable '.[demo,serve,test,docs]'
+	@$(install) --no-build-isolation --editable '.[demo,serve,test,docs]' | sed '/already satisfied/d'
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.bench: $(VENV)/.dev
 	$(say) "Installing what the benchmarks compare with"
-	@$(install) --no-build-isolation --editable '.[bench]'
+	@$(install) --no-build-isolation --editable '.[bench]' | sed '/already satisfied/d'
 	@touch $@
 
 $(VENV)/.python: constraints.txt
@@ -97,5 +97,5 @@ $(VENV)/.python: constraints.txt
 	    echo "    sudo apt-get install python$$version-venv" >&2; exit 1; fi
 	$(say) "Making the virtual environment $(VENV) with $(PYTHON)"
 	@"$(PYTHON)" -m venv $(VENV)
-	@$(install) pip setuptools
+	@$(install) pip setuptools | sed '/already satisfied/d'
 	@touch $@
