@@ -31,7 +31,7 @@ MAX_TARGET_CHARS = 8192
 MAX_HEADER_CHARS = 512
 
 _CLICK = re.compile(r"/c/([^/.]+)\.([0-9]{1,6})\.([^/.]+)", re.ASCII)
-_KEPT = re.compile(r"user-agent|accept(-[a-z-]+)?|sec-[a-z-]+|(x-)?purpose|via", re.ASCII)
+_KEPT = re.compile(r"user-agent|accept(-[a-z-]+)?|sec-[a-z-]+|(x-)?purpose|x-moz|via", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _COMMON = (
