@@ -27,7 +27,7 @@ def make_template(links: int = 15, size: int = 22_000) -> str:
         url = f"https://shop.example/products/{index}/a-name-that-is-read?utm_source=news&amp;utm_medium=mail&amp;n={index}"
         rows.append(
             '<tr><td align="center" style="padding:12px 24px;font-family:Arial,sans-serif;font-size:16px">'
-            f'<!--[if mso]><v:roundrect href="{url}" style="width:200px"><![endif]-->'
+            '<!--[if mso]><v:roundrect style="width:200px"><![endif]-->'
             f'<table role="presentation" width="100%"><tr><td><img src="https://cdn.example/{index}.png" alt="&eacute;"'
             f'></td><td><p style="margin:0">{filler * share}</p><a href="{url}"><b>Look</b></a></td></tr>'
             "</table>"

@@ -333,20 +333,25 @@ class _Lexer:
         return not (self.stack or self.templates or self.conditional)
 
     def close_element(self, name: str, tag: re.Match[str]) -> None:
-        if self.stack:
-            if self.open_names.get(name):
-                while self.pop().name != name:
-                    pass
-            elif name in ("p", "br"):
-                self.break_out()
         if name == "template":
-            del self.templates[-1:]
+            self.close_template()
+        elif self.open_names.get(name):
+            while self.pop().name != name:
+                pass
+        elif name in ("p", "br"):
+            self.break_out()
         elif self.in_document and name == "body":
             self.body_end = tag.start()
         elif self.in_document and name == "html":
             self.html_end = tag.start()
         elif self.in_document and name == "head":
             self.head_end = tag.end()
+
+    def close_template(self) -> None:
+        """Close the innermost template and whatever is still open in it."""
+        start = self.templates.pop() if self.templates else len(self.html)
+        while self.stack and self.stack[-1].start >= start:
+            self.pop()
 
     def enters_html(self, name: str, tag: re.Match[str]) -> bool:
         """Deal with a start tag below svg or math, or say that it belongs to the HTML namespace."""

@@ -153,6 +153,7 @@ def test_attributes(tag: str, href: list[str]) -> None:
         ("<p><script><!--<script></script>", 3),
         ("<p><template><p>", 3),
         ("<p><svg><g>", 3),
+        ("<template><svg></template>", 26),
         ("<p><svg><g><p>", 14),
         ("<p><a href='", 3),
     ],
