@@ -32,10 +32,11 @@ class Plugins:
     def __init__(self, plugins: Sequence[object] = (), *, load_entry_points: bool = True) -> None:
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
+        self._failing: set[tuple[str, str]] = set()
         if load_entry_points:
             self._load_entry_points()
         for plugin in plugins:
-            self._register(plugin, None)
+            self._register(plugin, self._name(plugin))
         self._check()
 
     def __iter__(self) -> Iterator[tuple[str, object]]:
@@ -84,10 +85,15 @@ class Plugins:
     def _ask(self, implementation: pluggy.HookImpl, hook: str, arguments: dict[str, Any]) -> Any:
         name = implementation.plugin_name
         try:
-            return implementation.function(*(arguments[key] for key in implementation.argnames))
+            answer = implementation.function(*(arguments[key] for key in implementation.argnames))
         except Exception as error:
-            log.error("plugin %r raised in hook %r: %s", name, hook, describe_error(error))
+            # One line for an outage, and not one for each of its thousand calls.
+            if (name, hook) not in self._failing:
+                log.error("plugin %r raised in hook %r: %s", name, hook, describe_error(error))
+            self._failing.add((name, hook))
             return HookError(f"plugin {name!r} raised {type(error).__name__}", plugin=name, hook=hook)
+        self._failing.discard((name, hook))
+        return answer
 
     def _check(self) -> None:
         # register() takes a misspelt hook without a word; only check_pending() finds it.
@@ -115,11 +121,17 @@ class Plugins:
                 raise ConfigurationError(f"the plugin {entry.name!r} cannot be loaded: {error}") from error
             self._register(plugin, entry.name)
 
-    def _register(self, plugin: object, name: str | None) -> None:
+    def _name(self, plugin: object) -> str:
+        """Return a name that tells a person which plugin it is: pluggy's own for an object is its address."""
+        name = getattr(plugin, "__name__", None) or type(plugin).__name__
+        taken = sum(1 for known, _ in self if known.partition(" ")[0] == name)
+        return f"{name} {taken + 1}" if taken else name
+
+    def _register(self, plugin: object, name: str) -> None:
         try:
             self._manager.register(plugin, name)
         except (ValueError, pluggy.PluginValidationError) as error:
-            raise ConfigurationError(f"the plugin {name or plugin!r} cannot be registered: {error}") from error
+            raise ConfigurationError(f"the plugin {name!r} cannot be registered: {error}") from error
 
 
 def _sorted(found: Iterable[Any]) -> list[Any]:

@@ -40,6 +40,18 @@ class Says:
         return None if self.word is None else f"{url}+{self.word}"
 
 
+class Flaky:
+    """A plugin that raises while it is broken."""
+
+    broken = False
+
+    @hookimpl
+    def get_route(self) -> str | None:
+        if self.broken:
+            raise RuntimeError
+        return None
+
+
 def make(*plugins: object) -> Plugins:
     return Plugins(plugins, load_entry_points=False)
 
@@ -106,9 +118,18 @@ def test_same_plugin_twice_is_refused() -> None:
         make(plugin, plugin)
 
 
+def test_outage_of_a_plugin_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A plugin that goes on raising is named once, and again when it fails after it had recovered."""
+    flaky = Flaky()
+    plugins = make(flaky)
+    for flaky.broken in (True, True, False, True):
+        plugins.notify("get_route", envelope=None)
+    assert len(caplog.records) == 2
+
+
 def test_plugins_can_be_listed() -> None:
-    """Iterating yields each plugin with its name."""
+    """Iterating yields each plugin with a name that tells which it is, those of one class numbered."""
     plugin = Says("a")
-    assert [found for _, found in make(plugin)] == [plugin]
+    assert [name for name, _ in make(plugin, Says("b"))] == ["Says", "Says 2"]
     assert make(plugin).has("get_route")
     assert not make(plugin).has("event_created")

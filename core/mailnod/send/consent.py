@@ -22,6 +22,8 @@ SLOW_S = 1.0
 class ConsentStore:
     """The built-in consent source: a plugin over the store's append-only history."""
 
+    __name__ = "consent store"
+
     def __init__(self, store: Store) -> None:
         self._store = store
 

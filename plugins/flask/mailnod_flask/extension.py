@@ -21,6 +21,7 @@ from mailnod import (
     make_override,
     read_headers,
 )
+from mailnod.errors import describe_error
 from mailnod.tracker import Tracker
 from mailnod_flask.commands import mailnod
 from mailnod_flask.config import read_keyring, read_settings, warn
@@ -253,9 +254,9 @@ def _track(tracker: Tracker | None, message: flask_mail.Message, keyword: Overri
         )
         if prepared.changed:
             replace_html(outgoing, dict(zip(html, prepared.parts, strict=True)))
-    except Exception:
+    except Exception as error:
         # The tracker never raises; what can is a message with fields of types that Flask-Mail may still understand.
-        log.exception("a message could not be read, it is sent untracked")
+        log.error("a message could not be read, it is sent untracked: %s", describe_error(error))
         prepared = None
     return TrackedMail(original=message, message=outgoing, prepared=prepared)
 
