@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import click
 import pluggy
 
@@ -35,4 +37,6 @@ def _get_hooks(plugin: object) -> list[str]:
 
 
 def _get_source(plugin: object) -> str:
-    return str(getattr(plugin, "__name__", None) or f"{type(plugin).__module__}.{type(plugin).__qualname__}")
+    if isinstance(plugin, ModuleType):
+        return plugin.__name__
+    return f"{type(plugin).__module__}.{type(plugin).__qualname__}"
