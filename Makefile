@@ -48,7 +48,7 @@ oldest: $(VENV)/.dev ## Check the lower bounds of setup.cfg in an environment of
 	$(say) "Lower bounds"
 	@$(BIN)/python -m pytest tests/packaging/test_oldest.py $(ARGS)
 
-bench: $(VENV)/.bench ## Measure rewriting, tokens and start-up, beside other libraries in the same run.
+bench: $(VENV)/.dev ## Measure rewriting, tokens and start-up, beside other libraries in the same run.
 	$(say) "Benchmarks"
 	@$(BIN)/python -m benchmarks $(ARGS)
 
@@ -76,13 +76,8 @@ $(VENV)/.demo: $(VENV)/.python $(SETUP)
 
 $(VENV)/.dev: $(VENV)/.python $(SETUP)
 	$(say) "Installing Mailnod and everything that its tests need (some minutes the first time)"
-	@$(install) --no-build-isolation --editable '.[demo,serve,test,docs]' | sed '/already satisfied/d'
+	@$(install) --no-build-isolation --editable '.[demo,serve,test,docs,bench]' | sed '/already satisfied/d'
 	@touch $@ $(VENV)/.demo
-
-$(VENV)/.bench: $(VENV)/.dev
-	$(say) "Installing what the benchmarks compare with"
-	@$(install) --no-build-isolation --editable '.[bench]' | sed '/already satisfied/d'
-	@touch $@
 
 $(VENV)/.python: constraints.txt
 	@if [ -z "$(PYTHON)" ]; then \
