@@ -15,6 +15,7 @@ from mailnod.collect.collector import Collector, Request
 from mailnod.collect.suppressed import Suppressed
 from mailnod.collect.wsgi import make_app, wrap_app
 from mailnod.errors import ConfigurationError, TrackError, describe_error
+from mailnod.html.plan import Plan
 from mailnod.judge.classify import Judge
 from mailnod.model import DeliveryState, Envelope, Reply
 from mailnod.plugins import Plugins
@@ -22,7 +23,7 @@ from mailnod.send.consent import ConsentStore
 from mailnod.send.override import current_override
 from mailnod.send.policy import Layers
 from mailnod.send.prepare import Prepared, Preparer, untracked
-from mailnod.settings import Settings
+from mailnod.settings import Settings, refuse_unknown
 from mailnod.store.base import Store
 from mailnod.store.ids import new_id
 from mailnod.store.journal import Journal
@@ -117,6 +118,20 @@ class Tracker:
         if prepared.delivery is not None:
             self._failing = False
         return prepared
+
+    def plan(self, html: str, *, route: str | None = None, list_unsubscribe: str | None = None) -> Plan:
+        """Return the plan by which a body is rewritten for those who consent; nothing is sent or stored.
+
+        :param route: a route's name; None takes the default route.
+        :param list_unsubscribe: the value of that header; links to its targets are left alone.
+        :raises RewriteError: the HTML cannot be edited safely; such a body leaves as it is.
+        :raises ConfigurationError: the route is unknown, or there is no base URL.
+        """
+        name = route or self.settings.default_route
+        found = self.settings.get_route(name)
+        if found is None:
+            raise refuse_unknown("route", name, self.settings.routes)
+        return self._preparer.plan(html, route=found, list_unsubscribe=list_unsubscribe)
 
     def accepted(self, prepared: Prepared) -> None:
         """Note that the mail server took a message; never raises."""

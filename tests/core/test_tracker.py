@@ -249,6 +249,16 @@ def test_defect_in_a_plugin_argument_sends_untracked(house: House) -> None:
     assert prepared.delivery is None
 
 
+def test_plan_shows_what_would_be_done(house: House, tmp_path: Path) -> None:
+    """A plan can be looked at and filled without anything being stored; an unknown route is named."""
+    plan = house.tracker.plan(HTML)
+    assert [link.tracked for link in plan.links] == [True, True]
+    assert plan.restore(plan.fill("A" * 32)) == HTML
+    assert house.tracker.store.get_deliveries() == []
+    with pytest.raises(ConfigurationError, match="'news'"):
+        house.tracker.plan(HTML, route="nwes")
+
+
 def test_missing_keys_are_a_wrong_setup(tmp_path: Path) -> None:
     """Without keys the tracker does not start, even where no route tracks, and says how to make one."""
     with pytest.raises(ConfigurationError, match="mailnod keys new"):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 
-from mailnod.errors import HookError
+from mailnod.errors import ConfigurationError, HookError
 from mailnod.html.plan import Plan, compile_plan
 from mailnod.model import Decision, Delivery, Envelope, Link, Mode, Route
 from mailnod.plugins import Plugins
@@ -18,6 +19,10 @@ from mailnod.store.base import Store
 from mailnod.tokens import Keyring
 
 __all__ = ["Prepared", "Preparer", "untracked"]
+
+#: How many plans a process keeps, and of bodies of what length at most: some 20 MB in the worst case.
+CACHED_PLANS = 16
+MAX_CACHED_CHARS = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,8 @@ class Preparer:
         self._keyring = keyring
         self._plugins = plugins
         self._store = store
+        # A campaign sends one body many times; its plan is made once.
+        self._compile_again: Callable[..., Plan] = lru_cache(maxsize=CACHED_PLANS)(self._compile)
 
     def prepare(
         self, envelope: Envelope, parts: Sequence[str], *, layers: Layers, list_unsubscribe: str | None = None
@@ -85,7 +92,7 @@ class Preparer:
         decision = apply_consent(wanted, consents)
         if not decision.tracked:
             return Prepared(parts=tuple(parts), decision=decision)
-        plans = tuple(self._compile(part, envelope, decision, route, base_url, list_unsubscribe) for part in parts)
+        plans = tuple(self._plan_for(part, envelope, decision, route, base_url, list_unsubscribe) for part in parts)
         decision = _match_plans(decision, plans)
         if not decision.tracked:
             return Prepared(parts=tuple(parts), decision=decision)
@@ -96,7 +103,20 @@ class Preparer:
         name = str(chosen or self._plugins.get_first("get_route", envelope=envelope) or self._settings.default_route)
         return name, self._settings.get_route(name)
 
-    def _compile(
+    def plan(self, html: str, *, route: Route, list_unsubscribe: str | None = None) -> Plan:
+        """Return the plan by which a body is rewritten for those who consent to both axes.
+
+        Plugins that look at an envelope have no say here.
+
+        :raises RewriteError: the HTML cannot be edited safely.
+        :raises ConfigurationError: neither the route nor the settings have a base URL.
+        """
+        base_url = route.base_url or self._settings.base_url
+        if base_url is None:
+            raise ConfigurationError("MAILNOD_BASE_URL is not set, and links must lead somewhere")
+        return self._compile_again(html, base_url, True, True, self._exclude(route), list_unsubscribe)
+
+    def _plan_for(
         self,
         html: str,
         envelope: Envelope,
@@ -106,23 +126,45 @@ class Preparer:
         list_unsubscribe: str | None,
     ) -> Plan:
         def allow_link(link: Link) -> bool:
-            answers = self._plugins.call("allow_link", link=link, envelope=envelope)
-            return not any(answer is False or isinstance(answer, HookError) for _, answer in list(answers))
+            answers = list(self._plugins.call("allow_link", link=link, envelope=envelope))
+            return not any(answer is False or isinstance(answer, HookError) for _, answer in answers)
 
         def change_url(url: str, link: Link) -> str:
             return str(self._plugins.chain("change_url", "url", url=url, link=link, envelope=envelope))
 
+        axes = (decision.opens is not Mode.NONE, decision.clicks is not Mode.NONE)
+        arguments = (html, base_url, *axes, self._exclude(route), list_unsubscribe)
+        allows, changes = self._plugins.has("allow_link"), self._plugins.has("change_url")
+        if allows or changes:
+            # What a plugin answers may depend on the envelope, so its plan serves this message alone.
+            return self._compile(*arguments, allow_link if allows else None, change_url if changes else None)
+        return (self._compile_again if len(html) <= MAX_CACHED_CHARS else self._compile)(*arguments)
+
+    def _compile(
+        self,
+        html: str,
+        base_url: str,
+        track_opens: bool,
+        track_clicks: bool,
+        excluded_hosts: tuple[str, ...],
+        list_unsubscribe: str | None,
+        allow_link: Callable[[Link], bool] | None = None,
+        change_url: Callable[[str, Link], str] | None = None,
+    ) -> Plan:
         return compile_plan(
             html,
             base_url=base_url,
             tag_link=self._keyring.tag_link,
-            track_opens=decision.opens is not Mode.NONE,
-            track_clicks=decision.clicks is not Mode.NONE,
-            excluded_hosts=(*self._settings.excluded_hosts, *route.excluded_hosts),
+            track_opens=track_opens,
+            track_clicks=track_clicks,
+            excluded_hosts=excluded_hosts,
             list_unsubscribe=list_unsubscribe,
-            allow_link=allow_link if self._plugins.has("allow_link") else None,
-            change_url=change_url if self._plugins.has("change_url") else None,
+            allow_link=allow_link,
+            change_url=change_url,
         )
+
+    def _exclude(self, route: Route) -> tuple[str, ...]:
+        return (*self._settings.excluded_hosts, *route.excluded_hosts)
 
     def _fill(self, envelope: Envelope, decision: Decision, route: Route, plans: tuple[Plan, ...]) -> Prepared:
         delivery = Delivery(

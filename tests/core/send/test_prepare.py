@@ -230,6 +230,28 @@ def test_plugin_that_raises_leaves_the_link_alone(tmp_path: Path) -> None:
     assert 'href="https://shop.example/?a=1&amp;b=2"' in prepared.parts[0]
 
 
+def test_body_that_comes_again_is_not_compiled_again(tmp_path: Path) -> None:
+    """Messages with one body share its plan and differ in nothing but their token."""
+    house = House(tmp_path)
+    first, second = house.prepare(), house.prepare(recipients=("s@example.com",))
+    assert first.plans[0] is second.plans[0]
+    tokens = [prepared.parts[0].partition("/o/")[2][:32] for prepared in (first, second)]
+    assert first.parts[0].replace(tokens[0], tokens[1]) == second.parts[0]
+
+
+def test_plans_are_not_shared_where_a_plugin_may_look_at_the_envelope(tmp_path: Path) -> None:
+    """What a plugin says of one message does not hold for the next."""
+
+    class OnlyFirst:
+        @hookimpl
+        def allow_link(self, envelope: Envelope) -> bool:
+            return envelope.recipients == ("a@example.com",)
+
+    house = House(tmp_path, Everyone(), OnlyFirst())
+    assert house.prepare(recipients=("a@example.com",)).decision.clicks is Mode.INDIVIDUAL
+    assert house.prepare(recipients=("b@example.com",)).decision.clicks is Mode.NONE
+
+
 def test_store_that_cannot_be_opened_is_an_error_to_the_caller(tmp_path: Path) -> None:
     """What cannot be written down is not sent tracked; the tracker above turns this into untracked mail."""
     (tmp_path / "mailnod.db").mkdir()
