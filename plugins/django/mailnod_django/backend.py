@@ -1,0 +1,315 @@
+"""The backend: it hands the tracked copy of each message to the backend that sends."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import django
+from django.core import mail as django_mail
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
+from django.utils.module_loading import import_string
+
+from mailnod import ConfigurationError, Envelope, Override, Prepared, Tracker, make_override, read_headers
+from mailnod.errors import describe_error
+from mailnod.settings import refuse_unknown
+from mailnod_django.apps import get_app
+from mailnod_django.conf import DEFAULT_INNER
+from mailnod_django.esp import is_anymail, leave_tracking_to_us
+from mailnod_django.message import (
+    check_headers,
+    copy_message,
+    find_header,
+    find_html,
+    get_call_keyword,
+    list_recipients,
+    pin_message_id,
+    read_attributes,
+    replace_html,
+    return_attributes,
+)
+from mailnod_django.signals import mail_tracked
+
+__all__ = ["EmailBackend", "TrackedMail"]
+
+log = logging.getLogger("mailnod.django")
+
+OFF = Override(track_opens=False, track_clicks=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedMail:
+    """A message as it was given, as it leaves, and why."""
+
+    #: What the app sent.
+    original: EmailMessage
+    #: What leaves in its place.
+    message: EmailMessage
+    #: The decision with its reasons; None where the message has no HTML part, or no recipients.
+    prepared: Prepared | None
+
+
+class EmailBackend(BaseEmailBackend):
+    """Tracks messages and has another backend send them.
+
+    Up to Django 6.0 ``EMAIL_BACKEND`` names this class, and ``settings.MAILNOD["BACKEND"]`` the one that sends. From
+    Django 6.1 on a mailer in ``MAILERS`` names this class, and its option ``mailer`` the mailer that sends. The other
+    backend is called as if Mailnod were not there: its connections, silent failures and return value are its own.
+
+    :param fail_silently: handed on.
+    :param alias: the name of our mailer; None without ``MAILERS``.
+    :param mailer: the name of the mailer that sends.
+    :param options: handed on where there is no ``alias``.
+    :raises django.core.mail.InvalidMailer: an option is unknown, or ``mailer`` names no mailer that sends.
+    """
+
+    def __init__(
+        self,
+        fail_silently: bool = False,
+        *,
+        alias: str | None = None,
+        mailer: str | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        self.alias = alias
+        self.fail_silently = fail_silently
+        self._tracker: Tracker | None = None
+        self._esp_tracking = "ours"
+        inner_path = DEFAULT_INNER
+        try:
+            app = get_app()
+        except LookupError:
+            log.error("mail goes out untracked: 'mailnod_django' is not in INSTALLED_APPS")
+            inner_path = _read_inner_path()
+        else:
+            self._tracker = app.tracker
+            self._esp_tracking = app.config.esp_tracking
+            inner_path = app.config.backend
+        if alias is None:
+            self.inner = _open_backend(inner_path, fail_silently=fail_silently, **options)
+        else:
+            self.inner = _open_mailer(alias, mailer, fail_silently=fail_silently, **options)
+        self._watch = _Watch.on(self.inner)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "inner" not in vars(self):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self.inner, name)
+
+    def open(self) -> Any:
+        """Open the connection of the backend that sends."""
+        return self.inner.open()
+
+    def close(self) -> None:
+        """Close the connection of the backend that sends."""
+        self.inner.close()
+
+    def send_messages(self, email_messages: Iterable[EmailMessage], **overrides: Any) -> Any:
+        """Send messages, each as its tracked copy; those that were given are never changed but for what sending sets.
+
+        :param overrides: override keywords for all of them; they go before everything but a denied consent.
+        :returns: what the backend that sends returns.
+        :raises TypeError: an override keyword is unknown or has the wrong type.
+        :raises BadHeaderError: a line break or NUL in a header of ours; nothing was sent.
+        """
+        keyword = make_override(**overrides)
+        messages = list(email_messages or ())
+        for message in messages:
+            _check(message)
+        mails = [self._track(message, keyword) for message in messages]
+        for mail in mails:
+            mail_tracked.send(type(self), mail=mail)
+        before = [dict(vars(mail.message)) for mail in mails]
+        result, raised = None, True
+        try:
+            result = self.inner.send_messages([mail.message for mail in mails])
+            raised = False
+        finally:
+            self._settle(mails, result, raised=raised)
+            for mail, attributes in zip(mails, before, strict=True):
+                if mail.message is not mail.original:
+                    return_attributes(mail.original, mail.message, attributes)
+        return result
+
+    def _track(self, message: EmailMessage, keyword: Override) -> TrackedMail:
+        try:
+            outgoing = copy_message(message)
+        except Exception as error:
+            # Something else than a message of Django's, which the backend that sends may still understand.
+            log.error("a message could not be copied, it is sent untracked: %s", describe_error(error))
+            return TrackedMail(original=message, message=message, prepared=None)
+        prepared = None
+        try:
+            if self._tracker is not None:
+                prepared = _prepare(self._tracker, message, outgoing, keyword)
+        except Exception as error:
+            log.error("a message could not be read, it is sent untracked: %s", describe_error(error))
+            outgoing = copy_message(message)
+        if self._esp_tracking == "ours" and is_anymail(self.inner):
+            leave_tracking_to_us(self.inner, outgoing)
+        return TrackedMail(original=message, message=outgoing, prepared=prepared)
+
+    def _settle(self, mails: Sequence[TrackedMail], result: Any, *, raised: bool) -> None:
+        taken = {} if self._watch is None else self._watch.take(mail.message for mail in mails)
+        otherwise = self._guess(result, raised=raised, watched=bool(taken), count=len(mails))
+        for mail in mails:
+            if self._tracker is None or mail.prepared is None or mail.prepared.delivery is None:
+                continue
+            left = taken.get(id(mail.message), otherwise)
+            if left is not None:
+                (self._tracker.accepted if left else self._tracker.failed)(mail.prepared)
+
+    def _guess(self, result: Any, *, raised: bool, watched: bool, count: int) -> bool | None:
+        """Return whether messages left of which nothing was seen; None where nobody can tell, and they stay prepared.
+
+        Backends return different things: counts, nothing, the tasks of a queue, 0 for what was queued. A backend that
+        is not to fail silently, and raised nothing, took everything.
+        """
+        if watched:
+            return False
+        if raised:
+            return False if self._watch is not None or count == 1 else None
+        if not vars(self.inner).get("fail_silently", self.fail_silently) or result == count:
+            return True
+        return False if self._watch is not None else None
+
+
+class _Watch:
+    """Notes which messages a backend took, where it sends one by one through ``_send``, as SMTP and django-anymail do.
+
+    In a bulk that stops half-way the first messages have left, and the others have not.
+    """
+
+    def __init__(self, send: Any) -> None:
+        self._send = send
+        self._taken: dict[int, bool] = {}
+
+    @classmethod
+    def on(cls, backend: Any) -> _Watch | None:
+        """Watch a backend; None where it does not send one by one."""
+        send = getattr(backend, "_send", None)
+        if not callable(send):
+            return None
+        watch = cls(send)
+        backend._send = watch
+        return watch
+
+    def __call__(self, message: EmailMessage, *args: Any, **kwargs: Any) -> Any:
+        self._taken[id(message)] = False
+        sent = self._send(message, *args, **kwargs)
+        self._taken[id(message)] = bool(sent)
+        return sent
+
+    def take(self, messages: Iterable[EmailMessage]) -> dict[int, bool]:
+        """Return what was noted of these messages, by their ids, and forget it."""
+        found = ((id(message), self._taken.pop(id(message), None)) for message in messages)
+        return {key: left for key, left in found if left is not None}
+
+
+def _check(message: EmailMessage) -> None:
+    try:
+        check_headers(message)
+    except AttributeError:
+        # What has no headers cannot have a wrong one.
+        return
+
+
+def _prepare(tracker: Tracker, message: EmailMessage, outgoing: EmailMessage, keyword: Override) -> Prepared | None:
+    parts = find_html(message)
+    recipients = list_recipients(message)
+    if not parts or not recipients:
+        return None
+    headers = outgoing.extra_headers
+    envelope = Envelope(
+        message_id=pin_message_id(outgoing),
+        recipients=recipients,
+        subject=str(message.subject or ""),
+        sent_at=tracker.clock.now(),
+    )
+    prepared = tracker.prepare(
+        envelope,
+        parts,
+        layers=_read_layers(message, keyword),
+        list_unsubscribe=find_header(message, "List-Unsubscribe"),
+    )
+    if prepared.delivery is None:
+        # What is not tracked leaves as it came.
+        outgoing.extra_headers = headers
+    if prepared.changed:
+        replace_html(outgoing, prepared.parts)
+    return prepared
+
+
+def _read_layers(message: EmailMessage, keyword: Override) -> list[tuple[str, Override]]:
+    layers = []
+    header = read_headers((str(name), str(value)) for name, value in (message.extra_headers or {}).items())
+    if header is not None:
+        layers.append(("header", header))
+    attributes = read_attributes(message)
+    if attributes:
+        layers.append(("message attribute", _read_override(attributes)))
+    layers.append(("call keyword", keyword))
+    own = get_call_keyword(message)
+    if own is not None:
+        layers.append(("call keyword", own))
+    return layers
+
+
+def _read_override(attributes: dict[str, Any]) -> Override:
+    try:
+        return make_override(**attributes)
+    except (TypeError, ValueError) as error:
+        log.warning("a message's attributes cannot be read, so it is not tracked: %s", type(error).__name__)
+        return OFF
+
+
+def _read_inner_path() -> str:
+    from mailnod_django.conf import read_config
+
+    try:
+        return read_config().backend
+    except ConfigurationError as error:
+        log.error("settings.MAILNOD cannot be read: %s", error)
+        return DEFAULT_INNER
+
+
+def _open_backend(path: str, **options: Any) -> Any:
+    """Make the backend that sends, as ``EMAIL_BACKEND`` would."""
+    backend = import_string(path)
+    if django.VERSION >= (6, 1) and _takes_alias(backend):
+        # Without it Django's own backends warn that they are not made by MAILERS, which the app has not got.
+        options["alias"] = None
+    return backend(**options)
+
+
+def _takes_alias(backend: Any) -> bool:
+    parameters = inspect.signature(backend).parameters.values()
+    return any(parameter.name == "alias" or parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+
+
+def _open_mailer(alias: str, mailer: str | None, *, fail_silently: bool, **options: Any) -> Any:
+    """Make the backend that sends, as ``MAILERS`` would."""
+    mailers: Any = django_mail.mailers
+    invalid: Any = django_mail.InvalidMailer
+    # Deprecated arguments of send_mail() and the like come in this way; they are for the backend that sends.
+    passed = {name: options.pop(name) for name in options.pop("_ignore_unknown_kwargs", None) or () if name in options}
+    for name in options:
+        raise invalid(str(refuse_unknown("option", name, ["mailer"])), alias=alias)
+    if mailer is None:
+        raise invalid("OPTIONS must define 'mailer', the name of the mailer that sends.", alias=alias)
+    if mailer not in mailers:
+        raise invalid(str(refuse_unknown("mailer in OPTIONS['mailer']", mailer, mailers)), alias=alias)
+    config = mailers.settings[mailer]
+    backend = import_string(config.get("BACKEND", DEFAULT_INNER))
+    if isinstance(backend, type) and issubclass(backend, EmailBackend):
+        raise invalid(f"OPTIONS['mailer'] is {mailer!r}, which is Mailnod itself; name one that sends.", alias=alias)
+    if fail_silently:
+        passed["fail_silently"] = True
+    if not passed:
+        return mailers[mailer]
+    return backend(alias=mailer, **{**config.get("OPTIONS", {}), **passed, "_ignore_unknown_kwargs": set(passed)})
