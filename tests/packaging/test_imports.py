@@ -23,7 +23,9 @@ HEAVY = {
 }
 
 
-@pytest.mark.parametrize("name", ["mailnod", "mailnod.tracker", "mailnod_flask", "mailnod_flask.plugin"])
+@pytest.mark.parametrize(
+    "name", ["mailnod", "mailnod.tracker", "mailnod_django", "mailnod_flask", "mailnod_flask.plugin"]
+)
 def test_import_is_light(name: str) -> None:
     """Importing loads no framework, no tables and nothing that only the command line or the store's upkeep needs."""
     code = f"import sys, {name}; print(' '.join({HEAVY!r} & set(sys.modules)))"

@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {"mailnod": ROOT / "core" / "mailnod", "mailnod_flask": ROOT / "plugins" / "flask" / "mailnod_flask"}
+PACKAGES = {
+    "mailnod": ROOT / "core" / "mailnod",
+    "mailnod_django": ROOT / "plugins" / "django" / "mailnod_django",
+    "mailnod_flask": ROOT / "plugins" / "flask" / "mailnod_flask",
+}
 
 pytestmark = pytest.mark.slow
 
@@ -38,9 +42,9 @@ def test_wheel_holds_the_tree(wheel: Path) -> None:
 
 
 def test_wheel_is_typed_and_licensed(wheel: Path) -> None:
-    """Both packages say that they are typed, and the licence travels along."""
+    """All packages say that they are typed, and the licence travels along."""
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"mailnod/py.typed", "mailnod_flask/py.typed"} <= set(names)
+    assert {f"{package}/py.typed" for package in PACKAGES} <= set(names)
     assert any(name.endswith("LICENSE") for name in names)
 
 
