@@ -11,7 +11,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python
 
 VENV := .venv
 BIN := $(VENV)/bin
-SETUP := setup.cfg pyproject.toml constraints.txt
+SETUP := Makefile setup.cfg pyproject.toml constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 say = @printf '\n\033[1m==> %s\033[0m\n'
 
