@@ -34,6 +34,7 @@ __all__ = [
     "Override",
     "ProxyType",
     "Publication",
+    "RecipientMode",
     "Reply",
     "Route",
     "Signal",
@@ -47,6 +48,9 @@ Kind = Literal["open", "click"]
 
 #: Known proxy families, as Lettermint documents them; None where there is none.
 ProxyType = Literal["gmail", "yahoo", "apple_mpp", "apple_private_relay"]
+
+#: How several recipients of one message are served.
+RecipientMode = Literal["shared", "split"]
 
 #: What a judged and published observation is called.
 EventType = Literal["message.opened", "message.clicked"]
@@ -122,6 +126,8 @@ class Route:
     excluded_hosts: tuple[str, ...] = ()
     #: For how many days after sending hits are recorded; redirects work for ever.
     token_max_age_days: int = 30
+    #: Whether links in text/plain parts are tracked too, where clicks are.
+    text_clicks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +141,10 @@ class Override:
     campaign: str | None = None
     tags: tuple[str, ...] | None = None
     metadata: Mapping[str, str] | None = None
+    #: "shared": one body for all recipients; "split": a body of its own for each who may be tracked.
+    recipient_mode: RecipientMode | None = None
+    #: True: track as ever, and leave the statistics alone.
+    test: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +204,8 @@ class Delivery:
     state: DeliveryState = DeliveryState.PREPARED
     #: When the mail server took it; None before.
     accepted_at: datetime | None = None
+    #: Whether it only proves that tracking works; its events are shown and never counted.
+    test: bool = False
 
     def __post_init__(self) -> None:
         if len(self.id) != 8:
@@ -368,6 +380,8 @@ class EventFilter:
     message_id: str | None = None
     #: One address; matches deliveries that went to it.
     recipient: str | None = None
+    #: True: tests only; False: without tests.
+    test: bool | None = None
     #: Inclusive lower bound of the time of the hit.
     since: datetime | None = None
     #: Exclusive upper bound of the time of the hit.

@@ -50,6 +50,7 @@ class Settings:
     excluded_hosts: tuple[str, ...] = ()
     settle_s: float = 10.0
     trusted_proxies: tuple[Network, ...] = ()
+    test_recipients: tuple[str, ...] = ()
     worker: Literal["thread", "none"] = "thread"
 
     @classmethod
@@ -86,6 +87,11 @@ class Settings:
     def get_route(self, name: str) -> Route | None:
         """Return a route by its name; None where there is none."""
         return self.routes.get(name)
+
+    def is_test_recipient(self, address: str) -> bool:
+        """Return whether mail to an address is a test of the sender's own."""
+        address = address.strip().lower()
+        return any(entry in (address, address[address.rfind("@") :]) for entry in self.test_recipients)
 
     def get_base_urls(self) -> tuple[str, ...]:
         """Return every base URL that sent mail may point to, each once, the common one first."""
@@ -208,6 +214,7 @@ _ROUTE_READERS: dict[str, Callable[[Any], Any]] = {
     "base_url": _read_base_url,
     "excluded_hosts": _read_hosts,
     "token_max_age_days": int,
+    "text_clicks": _read_bool,
 }
 
 
@@ -263,7 +270,8 @@ _TABLE = (
         default={},
         form="a mapping of names to options, or the same as JSON",
         doc="Kinds of mail by name. Options of a route: track_opens, track_clicks (both off), consent ('required', or "
-        "'assumed' where you answer for it yourself), purpose, base_url, excluded_hosts, token_max_age_days.",
+        "'assumed' where you answer for it yourself), purpose, base_url, excluded_hosts, token_max_age_days, "
+        "text_clicks (links in plain text too, where clicks are tracked; off).",
     ),
     Setting(
         name="default_route",
@@ -292,6 +300,14 @@ _TABLE = (
         default=(),
         form="networks such as '10.0.0.0/8'",
         doc="Addresses whose ``X-Forwarded-For`` is believed; the client is the rightmost address not among them.",
+    ),
+    Setting(
+        name="test_recipients",
+        read=lambda value: tuple(item.lower() for item in _read_list(value)),
+        default=(),
+        form="addresses; '@qa.example.com' means everyone there",
+        doc="Your own mailboxes. Mail to them alone is tracked without asking for consent (a denial still counts), and "
+        "its opens and clicks are shown as tests and never enter the statistics.",
     ),
     Setting(
         name="worker",

@@ -21,8 +21,8 @@ from mailnod.model import DeliveryState, Envelope, Reply
 from mailnod.plugins import Plugins
 from mailnod.send.consent import ConsentStore
 from mailnod.send.override import current_override
-from mailnod.send.policy import Layers
-from mailnod.send.prepare import Prepared, Preparer, untracked
+from mailnod.send.policy import Layers, pick
+from mailnod.send.prepare import Draft, Prepared, Preparer, leave
 from mailnod.settings import Settings, refuse_unknown
 from mailnod.store.base import Store
 from mailnod.store.ids import new_id
@@ -97,27 +97,44 @@ class Tracker:
     # -- send ---------------------------------------------------------------------------------------------------------
 
     def prepare(
-        self, envelope: Envelope, parts: Sequence[str], *, layers: Layers, list_unsubscribe: str | None = None
+        self,
+        envelope: Envelope,
+        parts: Sequence[str],
+        *,
+        layers: Layers,
+        texts: Sequence[str] = (),
+        list_unsubscribe: str | None = None,
     ) -> Prepared:
-        """Return a message as it should leave; never raises, because mail goes out whatever tracking does.
+        """Return a message as it should leave, one body for all; never raises: mail goes out whatever tracking does.
 
         :param parts: the text of each HTML part.
         :param layers: what the message's headers, its attributes and the call wish, by name, lowest precedence first.
             What :func:`~mailnod.send.override.tracking` blocks wish is put below them.
+        :param texts: the text of each plain-text part.
         :param list_unsubscribe: the value of that header; links to its targets are left alone.
         """
-        context = current_override()
-        if context is not None:
-            layers = [("context manager", context), *layers]
-        try:
-            prepared = self._preparer.prepare(envelope, parts, layers=layers, list_unsubscribe=list_unsubscribe)
-        except TrackError as error:
-            return self._fail_open(parts, str(error))
-        except Exception as error:
-            return self._fail_open(parts, describe_error(error))
-        if prepared.delivery is not None:
-            self._failing = False
-        return prepared
+        draft = Draft(envelope=envelope, parts=tuple(parts), texts=tuple(texts), list_unsubscribe=list_unsubscribe)
+        (copy,) = self._prepare(draft, layers, split=False)
+        return copy
+
+    def prepare_each(
+        self,
+        envelope: Envelope,
+        parts: Sequence[str],
+        *,
+        layers: Layers,
+        texts: Sequence[str] = (),
+        list_unsubscribe: str | None = None,
+    ) -> list[Prepared]:
+        """Return a message as it should leave, split where that is wished; never raises.
+
+        Arguments are those of :meth:`prepare`.
+
+        :returns: one copy for all recipients; or, where ``recipient_mode`` is "split", one for each who may be tracked
+            and one for all others together. Each copy says whom it is for.
+        """
+        draft = Draft(envelope=envelope, parts=tuple(parts), texts=tuple(texts), list_unsubscribe=list_unsubscribe)
+        return self._prepare(draft, layers, split=True)
 
     def plan(self, html: str, *, route: str | None = None, list_unsubscribe: str | None = None) -> Plan:
         """Return the plan by which a body is rewritten for those who consent; nothing is sent or stored.
@@ -190,6 +207,23 @@ class Tracker:
         # An orderly end gives the lease back, so that the next process need not wait for it to run out.
         atexit.register(self._end_worker)
 
+    def _prepare(self, draft: Draft, layers: Layers, *, split: bool) -> list[Prepared]:
+        context = current_override()
+        if context is not None:
+            layers = [("context manager", context), *layers]
+        try:
+            if split and pick(layers, "recipient_mode") == "split" and len(draft.envelope.recipients) > 1:
+                copies = self._preparer.prepare_each(draft, layers=layers)
+            else:
+                copies = [self._preparer.prepare(draft, layers=layers)]
+        except TrackError as error:
+            return [self._fail_open(draft, str(error))]
+        except Exception as error:
+            return [self._fail_open(draft, describe_error(error))]
+        if any(copy.changed for copy in copies):
+            self._failing = False
+        return copies
+
     def _set_state(self, prepared: Prepared, state: DeliveryState) -> None:
         if prepared.delivery is None:
             return
@@ -200,9 +234,9 @@ class Tracker:
         except Exception as error:
             self._log_once(f"the state of a sent message was not written: {describe_error(error)}")
 
-    def _fail_open(self, parts: Sequence[str], why: str) -> Prepared:
+    def _fail_open(self, draft: Draft, why: str) -> Prepared:
         self._log_once(f"mail goes out untracked: {why}")
-        return untracked(parts, route=self.settings.default_route, reasons=[f"tracking failed: {why}"])
+        return leave(draft, route=self.settings.default_route, reasons=[f"tracking failed: {why}"])
 
     def _log_once(self, message: str) -> None:
         # One line for an outage, and not one for each of its thousand messages.

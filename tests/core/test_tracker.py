@@ -20,6 +20,7 @@ from mailnod.model import (
     DeliveryState,
     Event,
     EventFilter,
+    Metrics,
     Mode,
     Observation,
     Reply,
@@ -247,6 +248,30 @@ def test_defect_in_a_plugin_argument_sends_untracked(house: House) -> None:
     envelope = Envelope(message_id="<1@example.com>", recipients=("r@example.com",), sent_at=START)
     prepared = house.tracker.prepare(envelope, [None], layers=[])  # type: ignore[list-item]
     assert prepared.delivery is None
+
+
+def test_tests_are_shown_and_not_counted(house: House) -> None:
+    """Events of a test are events, and no number moves."""
+    prepared = house.send("r@example.com", test=True, campaign="spring")
+    house.open(prepared)
+    house.click(prepared)
+    house.settle()
+    assert len(house.tracker.store.get_events(EventFilter(test=True))) == 2
+    assert house.tracker.store.get_events(EventFilter(test=False)) == []
+    (metrics,) = house.tracker.store.get_metrics()
+    assert metrics == Metrics(key="")
+    assert house.tracker.store.get_metrics(by="campaign") == []
+
+
+def test_split_is_asked_for_by_any_layer(house: House) -> None:
+    """Where a layer says so, each recipient gets a copy; prepare() keeps one body, for backends that cannot split."""
+    house.record("s@example.com", GRANT)
+    recipients = ("r@example.com", "s@example.com")
+    envelope = Envelope(message_id="<1@example.com>", recipients=recipients, sent_at=START)
+    with tracking(recipient_mode="split"):
+        assert len(house.tracker.prepare_each(envelope, [HTML], layers=[])) == 2
+        assert house.tracker.prepare(envelope, [HTML], layers=[]).recipients == recipients
+    assert len(house.tracker.prepare_each(envelope, [HTML], layers=[])) == 1
 
 
 def test_plan_shows_what_would_be_done(house: House, tmp_path: Path) -> None:

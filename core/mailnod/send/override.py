@@ -6,15 +6,24 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast, get_args
 
-from mailnod.model import Override
+from mailnod.model import Override, RecipientMode
 from mailnod.settings import refuse_unknown
 
 __all__ = ["OVERRIDE_KEYWORDS", "current_override", "is_own_header", "make_override", "read_headers", "tracking"]
 
 #: The keywords that messages, sends and :func:`tracking` take.
-OVERRIDE_KEYWORDS: tuple[str, ...] = ("track_opens", "track_clicks", "route", "campaign", "tags", "metadata")
+OVERRIDE_KEYWORDS: tuple[str, ...] = (
+    "track_opens",
+    "track_clicks",
+    "route",
+    "campaign",
+    "tags",
+    "metadata",
+    "recipient_mode",
+    "test",
+)
 
 _OWN_PREFIX = "x-mailnod-"
 _OWN_OPENS = "x-mailnod-track-opens"
@@ -89,7 +98,7 @@ def make_override(**keywords: Any) -> Override:
     """Check override keywords and return them as one value; a keyword that is None inherits.
 
     :raises TypeError: a keyword is unknown (the message names the nearest known one) or has the wrong type.
-    :raises ValueError: a text holds a control character, or is longer than 200 characters.
+    :raises ValueError: a text holds a control character or is longer than 200 characters, or a mode is unknown.
     """
     for name in keywords:
         if name not in OVERRIDE_KEYWORDS:
@@ -156,6 +165,12 @@ def _read_metadata(name: str, value: Any) -> Mapping[str, str]:
     return {_read_text(name, key): _read_text(name, text) for key, text in value.items()}
 
 
+def _read_recipient_mode(name: str, value: Any) -> RecipientMode:
+    if value not in get_args(RecipientMode):
+        raise ValueError(f"{name} is 'shared' or 'split', not {value!r}")
+    return cast("RecipientMode", value)
+
+
 _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "track_opens": _read_flag,
     "track_clicks": _read_flag,
@@ -163,4 +178,6 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "campaign": _read_text,
     "tags": _read_tags,
     "metadata": _read_metadata,
+    "recipient_mode": _read_recipient_mode,
+    "test": _read_flag,
 }

@@ -1,52 +1,66 @@
-"""Turn a message's HTML parts into the tracked copy that leaves, or leave them as they are."""
+"""Turn a message into the tracked copies that leave, or leave it as it is."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import lru_cache
 
-from mailnod.errors import ConfigurationError, HookError
-from mailnod.html.plan import Plan, compile_plan
-from mailnod.model import Decision, Delivery, Envelope, Link, Mode, Route
+from mailnod.errors import ConfigurationError
+from mailnod.html.plain import TextPlan
+from mailnod.html.plan import Plan
+from mailnod.model import Consent, ConsentState, Decision, Delivery, Envelope, Mode, Route
 from mailnod.plugins import Plugins
+from mailnod.send.compile import Compiler, Target
 from mailnod.send.consent import collect_consent
 from mailnod.send.policy import Layers, apply_consent, pick, wish
 from mailnod.settings import Settings
 from mailnod.store.base import Store
 from mailnod.tokens import Keyring
 
-__all__ = ["Prepared", "Preparer", "untracked"]
+__all__ = ["Draft", "Prepared", "Preparer", "leave"]
 
-#: How many plans a process keeps, and of bodies of what length at most: some 20 MB in the worst case.
-CACHED_PLANS = 16
-MAX_CACHED_CHARS = 256 * 1024
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A message as an adapter hands it over."""
+
+    envelope: Envelope
+    #: The text of each HTML part.
+    parts: tuple[str, ...]
+    #: The text of each plain-text part.
+    texts: tuple[str, ...] = ()
+    #: The value of that header (RFC 2369); links to its targets are left alone.
+    list_unsubscribe: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A message that is ready to be sent."""
 
+    #: Whom this copy is for.
+    recipients: tuple[str, ...]
     #: The HTML parts to send, in the order in which they were given.
     parts: tuple[str, ...]
+    #: The plain-text parts to send, in the order in which they were given.
+    texts: tuple[str, ...]
     decision: Decision
     #: None where nothing is tracked.
     delivery: Delivery | None = None
-    #: One for each part; empty where nothing is tracked.
+    #: One for each HTML part; empty where nothing is tracked.
     plans: tuple[Plan, ...] = ()
 
     @property
     def changed(self) -> bool:
         """Whether any part differs from what was given."""
-        return any(plan.changed for plan in self.plans)
+        return self.delivery is not None
 
 
-def untracked(parts: Sequence[str], *, route: str, reasons: Sequence[str]) -> Prepared:
+def leave(draft: Draft, *, route: str, reasons: Sequence[str]) -> Prepared:
     """Return the message as it came, with the reasons why."""
     decision = Decision(opens=Mode.NONE, clicks=Mode.NONE, route=route, reasons=tuple(reasons))
-    return Prepared(parts=tuple(parts), decision=decision)
+    return _keep(draft, decision)
 
 
 class Preparer:
@@ -60,48 +74,43 @@ class Preparer:
         self._keyring = keyring
         self._plugins = plugins
         self._store = store
-        # A campaign sends one body many times; its plan is made once.
-        self._compile_again: Callable[..., Plan] = lru_cache(maxsize=CACHED_PLANS)(self._compile)
+        self._compiler = Compiler(keyring=keyring, plugins=plugins)
 
-    def prepare(
-        self, envelope: Envelope, parts: Sequence[str], *, layers: Layers, list_unsubscribe: str | None = None
-    ) -> Prepared:
-        """Return the message as it should leave.
+    def prepare(self, draft: Draft, *, layers: Layers) -> Prepared:
+        """Return the message as it should leave, one body for all its recipients.
 
-        :param parts: the text of each HTML part.
         :param layers: overrides, lowest precedence first.
-        :param list_unsubscribe: the value of that header (RFC 2369); links to its targets are left alone.
         :raises TrackError: something failed; send the original.
         """
-        envelope = _add_context(envelope, layers)
-        name, route = self._choose_route(envelope, layers)
+        draft = replace(draft, envelope=_add_context(draft.envelope, layers))
+        name, route = self._choose_route(draft.envelope, layers)
         if route is None:
-            return untracked(parts, route=name, reasons=[f"route {name!r} is unknown"])
+            return leave(draft, route=name, reasons=[f"route {name!r} is unknown"])
         wanted = wish(route, layers)
         if not (wanted.opens or wanted.clicks):
-            return untracked(parts, route=name, reasons=wanted.reasons)
+            return leave(draft, route=name, reasons=wanted.reasons)
         base_url = route.base_url or self._settings.base_url
         if base_url is None:
-            return untracked(parts, route=name, reasons=[*wanted.reasons, "MAILNOD_BASE_URL is not set"])
-        if not any(parts):
-            return untracked(parts, route=name, reasons=[*wanted.reasons, "no HTML part"])
-        consents = [
-            collect_consent(self._plugins, recipient, purpose=route.purpose, envelope=envelope)
-            for recipient in envelope.recipients
-        ]
-        decision = apply_consent(wanted, consents)
+            return leave(draft, route=name, reasons=[*wanted.reasons, "MAILNOD_BASE_URL is not set"])
+        if not any(draft.parts):
+            return leave(draft, route=name, reasons=[*wanted.reasons, "no HTML part"])
+        decision = apply_consent(wanted, [self._ask(r, route, draft.envelope) for r in draft.envelope.recipients])
         if not decision.tracked:
-            return Prepared(parts=tuple(parts), decision=decision)
-        plans = tuple(self._plan_for(part, envelope, decision, route, base_url, list_unsubscribe) for part in parts)
-        decision = _match_plans(decision, plans)
-        if not decision.tracked:
-            return Prepared(parts=tuple(parts), decision=decision)
-        return self._fill(envelope, decision, route, plans)
+            return _keep(draft, decision)
+        return self._rewrite(draft, decision, route, base_url, test=self._is_test(draft.envelope, layers))
 
-    def _choose_route(self, envelope: Envelope, layers: Layers) -> tuple[str, Route | None]:
-        chosen = pick(layers, "route")
-        name = str(chosen or self._plugins.get_first("get_route", envelope=envelope) or self._settings.default_route)
-        return name, self._settings.get_route(name)
+    def prepare_each(self, draft: Draft, *, layers: Layers) -> list[Prepared]:
+        """Return a copy for each recipient who may be tracked, and one for all the others together.
+
+        :raises TrackError: something failed; send the original.
+        """
+        copies: list[Prepared] = []
+        for recipient in draft.envelope.recipients:
+            own = replace(draft, envelope=replace(draft.envelope, recipients=(recipient,)))
+            copies.append(self.prepare(own, layers=layers))
+        rest = [copy for copy in copies if not copy.changed]
+        shared = [replace(rest[0], recipients=tuple(r for copy in rest for r in copy.recipients))] if rest else []
+        return shared + [copy for copy in copies if copy.changed]
 
     def plan(self, html: str, *, route: Route, list_unsubscribe: str | None = None) -> Plan:
         """Return the plan by which a body is rewritten for those who consent to both axes.
@@ -114,76 +123,74 @@ class Preparer:
         base_url = route.base_url or self._settings.base_url
         if base_url is None:
             raise ConfigurationError("MAILNOD_BASE_URL is not set, and links must lead somewhere")
-        return self._compile_again(html, base_url, True, True, self._exclude(route), list_unsubscribe)
+        hosts = self._settings.excluded_hosts
+        target = Target.of(route, base_url=base_url, excluded_hosts=hosts, list_unsubscribe=list_unsubscribe)
+        return self._compiler.compile(html, target)
 
-    def _plan_for(
-        self,
-        html: str,
-        envelope: Envelope,
-        decision: Decision,
-        route: Route,
-        base_url: str,
-        list_unsubscribe: str | None,
-    ) -> Plan:
-        def allow_link(link: Link) -> bool:
-            answers = list(self._plugins.call("allow_link", link=link, envelope=envelope))
-            return not any(answer is False or isinstance(answer, HookError) for _, answer in answers)
+    def _choose_route(self, envelope: Envelope, layers: Layers) -> tuple[str, Route | None]:
+        chosen = pick(layers, "route")
+        name = str(chosen or self._plugins.get_first("get_route", envelope=envelope) or self._settings.default_route)
+        return name, self._settings.get_route(name)
 
-        def change_url(url: str, link: Link) -> str:
-            return str(self._plugins.chain("change_url", "url", url=url, link=link, envelope=envelope))
+    def _ask(self, recipient: str, route: Route, envelope: Envelope) -> Consent:
+        consent = collect_consent(self._plugins, recipient, purpose=route.purpose, envelope=envelope)
+        if not self._settings.is_test_recipient(recipient) or ConsentState.DENIED in (consent.opens, consent.clicks):
+            return consent
+        granted = ConsentState.GRANTED
+        return Consent(opens=granted, clicks=granted, source="MAILNOD_TEST_RECIPIENTS")
 
-        axes = (decision.opens is not Mode.NONE, decision.clicks is not Mode.NONE)
-        arguments = (html, base_url, *axes, self._exclude(route), list_unsubscribe)
-        allows, changes = self._plugins.has("allow_link"), self._plugins.has("change_url")
-        if allows or changes:
-            # What a plugin answers may depend on the envelope, so its plan serves this message alone.
-            return self._compile(*arguments, allow_link if allows else None, change_url if changes else None)
-        return (self._compile_again if len(html) <= MAX_CACHED_CHARS else self._compile)(*arguments)
+    def _is_test(self, envelope: Envelope, layers: Layers) -> bool:
+        return bool(pick(layers, "test")) or all(map(self._settings.is_test_recipient, envelope.recipients))
 
-    def _compile(
-        self,
-        html: str,
-        base_url: str,
-        track_opens: bool,
-        track_clicks: bool,
-        excluded_hosts: tuple[str, ...],
-        list_unsubscribe: str | None,
-        allow_link: Callable[[Link], bool] | None = None,
-        change_url: Callable[[str, Link], str] | None = None,
-    ) -> Plan:
-        return compile_plan(
-            html,
+    def _rewrite(self, draft: Draft, decision: Decision, route: Route, base_url: str, *, test: bool) -> Prepared:
+        target = Target.of(
+            route,
             base_url=base_url,
-            tag_link=self._keyring.tag_link,
-            track_opens=track_opens,
-            track_clicks=track_clicks,
-            excluded_hosts=excluded_hosts,
-            list_unsubscribe=list_unsubscribe,
-            allow_link=allow_link,
-            change_url=change_url,
+            excluded_hosts=self._settings.excluded_hosts,
+            opens=decision.opens is not Mode.NONE,
+            clicks=decision.clicks is not Mode.NONE,
+            list_unsubscribe=draft.list_unsubscribe,
         )
-
-    def _exclude(self, route: Route) -> tuple[str, ...]:
-        return (*self._settings.excluded_hosts, *route.excluded_hosts)
-
-    def _fill(self, envelope: Envelope, decision: Decision, route: Route, plans: tuple[Plan, ...]) -> Prepared:
+        plans = tuple(self._compiler.compile(part, target, envelope=draft.envelope) for part in draft.parts)
+        text_plans: tuple[TextPlan, ...] = ()
+        if route.text_clicks and target.clicks:
+            first = max(len(plan.links) for plan in plans)
+            text_plans = tuple(
+                self._compiler.compile_text(text, target, envelope=draft.envelope, first_index=first)
+                for text in draft.texts
+            )
+        decision = _match_plans(decision, plans, text_plans)
+        if not decision.tracked:
+            return _keep(draft, decision)
         delivery = Delivery(
             id=secrets.token_bytes(8),
-            envelope=envelope,
+            envelope=draft.envelope,
             decision=decision,
-            link_count=max(sum(link.tracked for link in plan.links) for plan in plans),
+            link_count=_count_links(plans) + _count_links(text_plans),
+            test=test,
         )
         token = self._keyring.sign(
             delivery.id,
             opens=decision.opens,
             clicks=decision.clicks,
-            expires_at=envelope.sent_at + timedelta(days=route.token_max_age_days),
+            expires_at=draft.envelope.sent_at + timedelta(days=route.token_max_age_days),
         )
-        parts = tuple(plan.fill(token) for plan in plans)
+        prepared = Prepared(
+            recipients=draft.envelope.recipients,
+            parts=tuple(plan.fill(token) for plan in plans),
+            texts=tuple(plan.fill(token) for plan in text_plans) or draft.texts,
+            decision=decision,
+            delivery=delivery,
+            plans=plans,
+        )
         self._store.add_delivery(delivery)
         for plan in plans:
-            self._plugins.notify("message_prepared", envelope=envelope, plan=plan, decision=decision)
-        return Prepared(parts=parts, decision=decision, delivery=delivery, plans=plans)
+            self._plugins.notify("message_prepared", envelope=draft.envelope, plan=plan, decision=decision)
+        return prepared
+
+
+def _keep(draft: Draft, decision: Decision) -> Prepared:
+    return Prepared(recipients=draft.envelope.recipients, parts=draft.parts, texts=draft.texts, decision=decision)
 
 
 def _add_context(envelope: Envelope, layers: Layers) -> Envelope:
@@ -191,12 +198,17 @@ def _add_context(envelope: Envelope, layers: Layers) -> Envelope:
     return replace(envelope, **{name: value for name, value in found.items() if value is not None})
 
 
-def _match_plans(decision: Decision, plans: Sequence[Plan]) -> Decision:
-    """Return the decision without the axes for which the HTML has no place; a rate must not count them."""
+def _count_links(plans: Sequence[Plan] | Sequence[TextPlan]) -> int:
+    """Return how many links are tracked; alternatives of one message show the same ones, so the most counts."""
+    return max((sum(link.tracked for link in plan.links) for plan in plans), default=0)
+
+
+def _match_plans(decision: Decision, plans: Sequence[Plan], text_plans: Sequence[TextPlan]) -> Decision:
+    """Return the decision without the axes for which the message has no place; a rate must not count them."""
     if decision.opens is not Mode.NONE and all(plan.pixel == "none" for plan in plans):
         reasons = (*decision.reasons, "the HTML has no place for a pixel: opens off")
         decision = replace(decision, opens=Mode.NONE, reasons=reasons)
-    if decision.clicks is not Mode.NONE and not any(link.tracked for plan in plans for link in plan.links):
-        reasons = (*decision.reasons, "the HTML has no link to track: clicks off")
+    if decision.clicks is not Mode.NONE and not (_count_links(plans) or _count_links(text_plans)):
+        reasons = (*decision.reasons, "there is no link to track: clicks off")
         decision = replace(decision, clicks=Mode.NONE, reasons=reasons)
     return decision

@@ -47,7 +47,8 @@ class Store(Protocol):
     def set_delivery_state(self, delivery_id: bytes, state: DeliveryState, *, at: datetime) -> None:
         """Note that the mail server took or refused a delivery, and count an accepted one in the rollups, once.
 
-        A delivery that was accepted stays accepted; one that is not known is passed over.
+        A delivery that was accepted stays accepted; one that is not known is passed over. Tests
+        (:attr:`~mailnod.model.Delivery.test`) and their events are never counted.
         """
         ...
 

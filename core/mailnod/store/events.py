@@ -42,7 +42,7 @@ _JOINS = """
     LEFT JOIN deliveries AS d ON d.id = o.delivery_id
 """
 _JUDGED = f"""
-    SELECT d.message_id, d.campaign, d.route, {OBSERVATION_FIELDS}, {_EVENT_FIELDS}
+    SELECT d.message_id, d.campaign, d.route, d.test, {OBSERVATION_FIELDS}, {_EVENT_FIELDS}
     FROM observations AS o LEFT JOIN events AS e ON e.observation_id = o.id {_JOINS}
     WHERE o.id = ?
 """
@@ -108,7 +108,7 @@ def _publish(
         # It was erased while it was judged.
         return None
     groups = Groups(message_id=row[0], campaign=row[1], route=row[2])
-    observation, previous = _read_facts(row[3:])
+    observation, previous = _read_facts(row[4:])
     if previous is not None and previous.verdict == verdict:
         return None
     event = Event(
@@ -123,7 +123,8 @@ def _publish(
         link_index=observation.hit.link_index,
     )
     _write(connection, event, now)
-    if previous is None or previous.verdict.machine != verdict.machine:
+    counts = not row[3]
+    if counts and (previous is None or previous.verdict.machine != verdict.machine):
         if previous is not None:
             rollups.move(previous, groups, sign=-1)
         rollups.move(event, groups, sign=1)
@@ -173,6 +174,7 @@ def _restrict(connection: sqlite3.Connection, filter: EventFilter) -> Iterator[t
         "d.route": filter.route,
         "d.campaign": filter.campaign,
         "d.message_id": filter.message_id,
+        "coalesce(d.test, 0)": filter.test,
     }
     for column, value in equal.items():
         if value is not None:

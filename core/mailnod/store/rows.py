@@ -77,6 +77,7 @@ DELIVERY_COLUMNS = (
     "link_count",
     "state",
     "accepted_at",
+    "test",
 )
 VERDICT_COLUMNS = (
     "detected",
@@ -172,13 +173,14 @@ def write_delivery(delivery: Delivery) -> tuple[Any, ...]:
         delivery.link_count,
         delivery.state.value,
         None if delivery.accepted_at is None else to_micros(delivery.accepted_at),
+        delivery.test,
     )
 
 
 def read_delivery(row: Row) -> Delivery:
     """Return the delivery of a row in the order of :data:`DELIVERY_COLUMNS`, its recipients as a JSON list behind."""
     id_, message_id, subject, sent_at, campaign, tags, metadata, route, opens, clicks, reasons, *rest = row
-    link_count, state, accepted_at, recipients = rest
+    link_count, state, accepted_at, test, recipients = rest
     return Delivery(
         id=id_,
         envelope=Envelope(
@@ -194,6 +196,7 @@ def read_delivery(row: Row) -> Delivery:
         link_count=link_count,
         state=DeliveryState(state),
         accepted_at=None if accepted_at is None else from_micros(accepted_at),
+        test=bool(test),
     )
 
 

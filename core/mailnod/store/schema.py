@@ -55,7 +55,8 @@ CREATE TABLE deliveries (
     reasons TEXT NOT NULL,
     link_count INTEGER NOT NULL,
     state TEXT NOT NULL,
-    accepted_at INTEGER
+    accepted_at INTEGER,
+    test INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX deliveries_by_message ON deliveries (message_id);
 CREATE INDEX deliveries_by_campaign ON deliveries (campaign) WHERE campaign IS NOT NULL;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
@@ -28,11 +29,14 @@ def call(app: Any, path: str, **environ: str) -> tuple[str, bytes]:
     values: dict[str, Any] = {"SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "", **environ}
     setup_testing_defaults(values)
     status: list[str] = []
-    answer = validator(app)(values, lambda s, h, e=None: status.append(s) or (lambda data: None))
-    try:
+
+    def start_response(given: str, headers: Any, error: Any = None) -> Any:
+        status.append(given)
+        return lambda data: None
+
+    answer: Any = validator(app)(values, start_response)
+    with closing(answer):
         body = b"".join(answer)
-    finally:
-        answer.close()
     return status[0], body
 
 

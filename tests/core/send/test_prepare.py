@@ -12,7 +12,8 @@ from mailnod.errors import StoreUnavailableError
 from mailnod.hookspecs import hookimpl
 from mailnod.model import Consent, ConsentState, Delivery, Envelope, Link, Mode, Override
 from mailnod.plugins import Plugins
-from mailnod.send.prepare import Prepared, Preparer
+from mailnod.send.policy import Layers
+from mailnod.send.prepare import Draft, Prepared, Preparer
 from mailnod.settings import Settings
 from mailnod.store.sqlite import SQLiteStore
 from mailnod.tokens import Keyring
@@ -49,9 +50,16 @@ class House:
         )
 
     def prepare(self, *parts: str, recipients: tuple[str, ...] = ("r@example.com",), **keywords: Any) -> Prepared:
+        return self.preparer.prepare(self.draft(*parts, recipients=recipients), layers=self.layers(**keywords))
+
+    def draft(
+        self, *parts: str, recipients: tuple[str, ...] = ("r@example.com",), texts: tuple[str, ...] = ()
+    ) -> Draft:
         envelope = Envelope(message_id="<1@example.com>", recipients=recipients, sent_at=NOW)
-        layers = [("keyword", Override(**{"route": "news", **keywords}))]
-        return self.preparer.prepare(envelope, parts or [HTML], layers=layers)
+        return Draft(envelope=envelope, parts=parts or (HTML,), texts=texts)
+
+    def layers(self, **keywords: Any) -> Layers:
+        return [("keyword", Override(**{"route": "news", **keywords}))]
 
     def deliveries(self) -> list[Delivery]:
         return self.store.get_deliveries()
@@ -250,6 +258,85 @@ def test_plans_are_not_shared_where_a_plugin_may_look_at_the_envelope(tmp_path: 
     house = House(tmp_path, Everyone(), OnlyFirst())
     assert house.prepare(recipients=("a@example.com",)).decision.clicks is Mode.INDIVIDUAL
     assert house.prepare(recipients=("b@example.com",)).decision.clicks is Mode.NONE
+
+
+class OnlyFirst:
+    """A consent source that knows one address alone."""
+
+    @hookimpl
+    def get_consent(self, recipient: str) -> Consent | None:
+        granted = ConsentState.GRANTED
+        return Consent(opens=granted, clicks=granted) if recipient == "a@example.com" else None
+
+
+def test_split_gives_each_who_may_be_tracked_a_copy_and_the_others_one(tmp_path: Path) -> None:
+    """Only those who consented get copies of their own, attributed to them; the rest share the original."""
+    house = House(tmp_path, OnlyFirst())
+    draft = house.draft(recipients=("b@example.com", "a@example.com", "c@example.com"))
+    rest, own = house.preparer.prepare_each(draft, layers=house.layers())
+    assert (rest.recipients, rest.parts, rest.delivery) == (("b@example.com", "c@example.com"), (HTML,), None)
+    assert own.recipients == ("a@example.com",)
+    assert own.delivery is not None
+    assert own.delivery.recipient == "a@example.com"
+
+
+def test_split_copies_differ_in_their_token_alone(tmp_path: Path) -> None:
+    """Each recipient's copy has a token of its own, and nothing else of its own."""
+    house = House(tmp_path)
+    copies = house.preparer.prepare_each(
+        house.draft(recipients=("a@example.com", "b@example.com")), layers=house.layers()
+    )
+    tokens = [copy.parts[0].partition("/o/")[2][:32] for copy in copies]
+    assert len(set(tokens)) == 2
+    assert copies[0].parts[0].replace(tokens[0], tokens[1]) == copies[1].parts[0]
+
+
+def test_links_of_plain_text_are_tracked_only_where_the_route_says_so(tmp_path: Path) -> None:
+    """Plain text stays as it is unless the route opts in; its links then count on from those of the HTML."""
+    text = "See https://shop.example/a (or <https://shop.example/b>)."
+    for text_clicks in (False, True):
+        (tmp_path / str(text_clicks)).mkdir()
+        routes = {"news": {"track_clicks": True, "text_clicks": text_clicks}}
+        house = House(tmp_path / str(text_clicks), routes=routes)
+        prepared = house.preparer.prepare(house.draft(texts=(text,)), layers=house.layers())
+        assert prepared.delivery is not None
+        if text_clicks:
+            assert prepared.texts[0].count(f"{BASE}/c/") == 2
+            assert ".1." in prepared.texts[0]
+            assert ".2." in prepared.texts[0]
+            assert prepared.delivery.link_count == 3
+        else:
+            assert prepared.texts == (text,)
+            assert prepared.delivery.link_count == 1
+
+
+def test_own_mailboxes_are_tracked_as_tests(tmp_path: Path) -> None:
+    """Mail to test recipients alone needs no consent and is marked; with anyone else among them it is neither."""
+    house = House(tmp_path, OnlyFirst(), test_recipients="qa@example.com @lab.example.com")
+    for recipients, tracked, test in [
+        (("QA@example.com",), True, True),
+        (("x@lab.example.com", "qa@example.com"), True, True),
+        (("a@example.com",), True, False),
+        (("qa@example.com", "a@example.com"), True, False),
+        (("qa@example.com", "b@example.com"), False, False),
+        (("x@notlab.example.com",), False, False),
+    ]:
+        delivery = house.prepare(recipients=recipients).delivery
+        assert (delivery is not None) is tracked, recipients
+        assert delivery is None or delivery.test is test
+
+
+def test_test_recipient_who_denies_is_not_tracked(tmp_path: Path) -> None:
+    """A denial is above everything, the test lane too."""
+    house = House(tmp_path, Everyone(ConsentState.DENIED), test_recipients="qa@example.com")
+    assert not house.prepare(recipients=("qa@example.com",)).changed
+
+
+def test_test_override_marks_the_delivery(tmp_path: Path) -> None:
+    """A message can be called a test; consent is asked for as ever."""
+    delivery = House(tmp_path).prepare(test=True).delivery
+    assert delivery is not None
+    assert delivery.test
 
 
 def test_store_that_cannot_be_opened_is_an_error_to_the_caller(tmp_path: Path) -> None:
