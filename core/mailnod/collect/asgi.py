@@ -1,0 +1,99 @@
+"""The collector as ASGI 3: alone, and around an app's own callable; hits are handled in threads, off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from mailnod.collect.collector import MAX_TARGET_CHARS, Request
+from mailnod.model import Reply
+
+__all__ = ["make_app", "wrap_app"]
+
+Collect = Callable[[Request], Reply]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def wrap_app(app: ASGIApp, collect: Collect, base_urls: Sequence[str]) -> ASGIApp:
+    """Return an app that answers tracking paths itself and hands everything else on, untouched.
+
+    Nothing of the wrapped app runs for a hit, and the event loop goes on while the hit is written to disk.
+
+    :param base_urls: where sent mail points to; ``/o/`` and ``/c/`` below their paths are answered here.
+    """
+    prefixes = tuple(dict.fromkeys(urlsplit(url).path.rstrip("/") for url in base_urls))
+
+    async def tracked_app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = _get_path(scope)
+            for prefix in prefixes:
+                rest = path[len(prefix) :]
+                if path.startswith(prefix) and rest.startswith(("/o/", "/c/")):
+                    await _answer(collect, rest, scope, send)
+                    return
+        await app(scope, receive, send)
+
+    return tracked_app
+
+
+def make_app(collect: Collect) -> ASGIApp:
+    """Return the collector as an app of its own; it answers under any prefix, so that a proxy may cut or keep one."""
+
+    async def collector_app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
+        if scope["type"] != "http":
+            # A server takes the end of the call as a refusal.
+            return
+        path = _get_path(scope)
+        # A token holds no slash, so the last "/o/" or "/c/" is ours, whatever stands before it.
+        cut = max(path.rfind("/o/"), path.rfind("/c/"))
+        if cut >= 0:
+            await _answer(collect, path[cut:], scope, send)
+            return
+        body = b"Not found.\n"
+        headers = (("Content-Type", "text/plain"), ("Content-Length", str(len(body))))
+        await _reply(Reply(status=404, headers=headers, body=body), send)
+
+    return collector_app
+
+
+async def _answer(collect: Collect, path: str, scope: Scope, send: Send) -> None:
+    client = scope.get("client")
+    request = Request(
+        method=scope["method"],
+        path=path[:MAX_TARGET_CHARS],
+        query=scope.get("query_string", b"").decode("latin-1"),
+        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+        peer=client[0] if client else None,
+    )
+    # The reply waits for the disk, and other requests must not.
+    await _reply(await asyncio.to_thread(collect, request), send)
+
+
+async def _reply(reply: Reply, send: Send) -> None:
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    while True:
+        stage = (await receive())["type"]
+        await send({"type": f"{stage}.complete"})
+        if stage == "lifespan.shutdown":
+            return
+
+
+def _get_path(scope: Scope) -> str:
+    # The path was percent-decoded by the server; quoting it again keeps a decoded "?" from being read as one. It holds
+    # the root path by the specification, and does not with some older servers.
+    path, root = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
+    whole = path if path == root or path.startswith(f"{root}/") else root + path
+    return quote(whole[:MAX_TARGET_CHARS], safe="/~", errors="replace")
