@@ -12,7 +12,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 OLDEST = ROOT / "constraints-oldest.txt"
 #: The part of the suite that touches every dependency.
-SMOKE = ("tests/docs/test_quickstart.py", "tests/core/cli/test_events.py", "tests/core/cli/test_serve.py")
+SMOKE = (
+    "tests/core/cli/test_events.py",
+    "tests/core/cli/test_serve.py",
+    "tests/django_plugin/test_mail_contract.py",
+    "tests/docs/test_quickstart.py",
+    "tests/flask_plugin/test_mail_contract.py",
+)
 
 
 def read_bounds() -> dict[str, str]:
@@ -21,7 +27,7 @@ def read_bounds() -> dict[str, str]:
     config.read(ROOT / "setup.cfg")
     extras = config["options.extras_require"]
     lines = config["options"]["install_requires"].splitlines()
-    lines += [line for extra in ("flask", "serve", "demo") for line in extras[extra].splitlines()]
+    lines += [line for extra in ("flask", "django", "serve", "demo") for line in extras[extra].splitlines()]
     found = (re.fullmatch(r"([\w-]+)(?:\[\w+\])?>=([\w.]+)", line.strip()) for line in lines if line.strip())
     return {match[1]: match[2] for match in found if match}
 
@@ -39,9 +45,10 @@ def test_oldest_versions_work(
     wheel: Path, make_environment: Callable[..., Path], run_program: Callable[..., str], tmp_path: Path
 ) -> None:
     """With every requirement at its lower bound, sending, collecting, judging, showing and serving work."""
-    python = make_environment(f"{wheel}[demo,serve]", "pytest>=8.3", constraints=OLDEST)
+    python = make_environment(f"{wheel}[demo,django,serve]", "pytest>=8.3", constraints=OLDEST)
     config = tmp_path / "pytest.ini"
     # Old packages warn of their own on newer Pythons; what is checked here is that they work.
-    config.write_text("[pytest]\naddopts = --import-mode=importlib -p no:cacheprovider\n", encoding="utf-8")
+    options = f"addopts = --import-mode=importlib -p no:cacheprovider\npythonpath = {ROOT / 'tests'}\n"
+    config.write_text(f"[pytest]\n{options}", encoding="utf-8")
     paths = [str(ROOT / path) for path in SMOKE]
     run_program(str(python), "-m", "pytest", "-q", "-c", str(config), "--rootdir", str(ROOT), *paths)
