@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mailnod import OVERRIDE_KEYWORDS
 from mailnod.cli.main import BUILT_IN
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +27,13 @@ def test_every_page_is_in_the_table_of_contents() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     pages = {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}
     assert pages == set(re.findall(r"^([a-z]+)$", index, re.MULTILINE))
+
+
+@pytest.mark.parametrize("keyword", OVERRIDE_KEYWORDS)
+def test_each_override_is_explained(keyword: str) -> None:
+    """A keyword that the chapter on overrides leaves out is not known."""
+    chapter = (ROOT / "docs" / "overrides.md").read_text(encoding="utf-8")
+    assert f"`{keyword}" in chapter
 
 
 def test_changelog_names_every_command() -> None:

@@ -21,6 +21,7 @@ _COLUMNS = ("time (UTC)", "what", "by", "class", "recipient", "message", "client
 @database_option
 @click.option("--kind", type=click.Choice(["open", "click"]), help="Opens or clicks only.")
 @click.option("--people/--machines", "people", default=None, help="People or machines only.")
+@click.option("--tests/--no-tests", "tests", default=None, help="Mail to your own mailboxes only, or without it.")
 @click.option("--class", "classification", type=click.Choice(list(Classification)), help="One class of verdict only.")
 @click.option("--route", help="Mail of one route only.")
 @click.option("--campaign", help="Mail of one campaign only.")
@@ -37,6 +38,7 @@ def events(
     *,
     kind: Kind | None,
     people: bool | None,
+    tests: bool | None,
     classification: str | None,
     route: str | None,
     campaign: str | None,
@@ -53,6 +55,7 @@ def events(
     wanted = EventFilter(
         kind=kind,
         machine=None if people is None else not people,
+        test=tests,
         classification=Classification(classification) if classification else None,
         route=route,
         campaign=campaign,

@@ -45,6 +45,8 @@ def test_json_has_events_newest_first(run: Run, campaign: None) -> None:
         (["--since", "2030-01-01"], 0),
         (["--until", "2026-01-01T12:00:10"], 1),
         (["--limit", "2"], 2),
+        (["--tests"], 0),
+        (["--no-tests"], 3),
     ],
 )
 def test_filters_restrict(run: Run, campaign: None, arguments: list[str], count: int) -> None:
