@@ -444,6 +444,59 @@ class MailAdapterContract(ABC):
         answers = {ALICE: consent(ConsentState.GRANTED), BOB: consent(state)}
         assert_leaves_as_it_came(open_adapter(source=Source(answers.__getitem__)), server, with_bob(place))
 
+    @pytest.mark.parametrize("place", ["to", "cc", "bcc"])
+    def test_split_gives_each_recipient_a_mail_of_their_own(
+        self, server: MailServer, open_adapter: OpenAdapter, place: str
+    ) -> None:
+        """Where the mode is split, each who consented gets a copy whose delivery names them, under equal headers."""
+        adapter = open_adapter()
+        adapter.send(adapter.build(with_bob(place)), recipient_mode="split")
+        assert [mail.recipients for mail in server.received] == [(ALICE,), (BOB,)]
+        first, second = server.received
+        assert headers(first) == headers(second)
+        assert BOB in str(headers(first)) or place == "bcc"
+        assert BOB not in first.raw.decode() or place != "bcc"
+        named = {delivery.id: delivery.recipient for delivery in adapter.tracker.store.get_deliveries()}
+        for mail in server.received:
+            (pixel,) = pixels(mail)
+            claims = adapter.tracker.keyring.verify(pixel, now=adapter.tracker.clock.now())
+            assert named[claims.delivery_id] == mail.recipients[0]
+
+    @pytest.mark.parametrize("place", ["to", "cc", "bcc"])
+    def test_split_sends_those_without_consent_the_original(
+        self, server: MailServer, open_adapter: OpenAdapter, place: str
+    ) -> None:
+        """A recipient who has not consented gets the mail as it came, and does not keep others from being tracked."""
+        answers = {ALICE: consent(ConsentState.GRANTED), BOB: None}
+        adapter = open_adapter(source=Source(answers.__getitem__))
+        adapter.send(adapter.build(with_bob(place)), recipient_mode="split")
+        by_recipient = {mail.recipients: mail for mail in server.received}
+        assert by_recipient[BOB,].html == HTML
+        assert is_tracked(by_recipient[ALICE,], "opens")
+
+    # -- text and tests -----------------------------------------------------------------------------------------------
+
+    def test_plain_text_is_tracked_only_where_the_route_says_so(
+        self, server: MailServer, open_adapter: OpenAdapter
+    ) -> None:
+        """Links in the text part are left alone unless the route opts in."""
+        for text_clicks in (False, True):
+            routes = {"default": {**TRACKS["routes"]["default"], "text_clicks": text_clicks}}  # type: ignore[index]
+            adapter = open_adapter({**TRACKS, "routes": routes})
+            adapter.send(adapter.build(Draft()))
+        texts = [str(mail.message.get_body(("plain",)).get_content()) for mail in server.received]  # type: ignore[union-attr]
+        assert texts[0].strip() == Draft().text
+        assert texts[1].startswith(f"The text part: {BASE}/c/")
+
+    def test_a_test_is_tracked_and_not_counted(self, server: MailServer, open_adapter: OpenAdapter) -> None:
+        """Mail that is called a test carries pixel and links, and no number moves."""
+        adapter = open_adapter()
+        with tracking(test=True):
+            adapter.send(adapter.build(Draft()))
+        assert is_tracked(server.received[0], "opens")
+        (metrics,) = adapter.tracker.store.get_metrics()
+        assert metrics.deliveries == 0
+
     # -- failure ------------------------------------------------------------------------------------------------------
 
     def test_a_store_that_cannot_be_opened_costs_tracking_and_not_mail(

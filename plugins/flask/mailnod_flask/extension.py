@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from smtplib import SMTPRecipientsRefused
+from typing import Any, cast
 
 import blinker
 import flask_mail
@@ -27,13 +28,15 @@ from mailnod_flask.commands import mailnod
 from mailnod_flask.config import read_keyring, read_settings, warn
 from mailnod_flask.message import (
     Message,
+    address_to,
     check_headers,
+    copy_message,
     drop_own_headers,
     find_header,
     find_html,
     list_recipients,
     read_attributes,
-    replace_html,
+    replace_parts,
 )
 
 __all__ = ["Connection", "Mail", "MailState", "TrackedMail", "mail_tracked"]
@@ -53,7 +56,7 @@ class TrackedMail:
 
     #: What the app sent.
     original: flask_mail.Message
-    #: The copy that leaves in its place.
+    #: The copy that leaves in its place; where a message is split, each of its copies is a mail of its own.
     message: flask_mail.Message
     #: The decision with its reasons; None where the message has no HTML part, or no recipients.
     prepared: Prepared | None
@@ -93,26 +96,47 @@ class Connection(flask_mail.Connection):
         if host is None and not mail_tracked.receivers:
             super().send(message, envelope_from)
             return
-        mail = _track(self._tracker, message, keyword)
-        mail_tracked.send(self, mail=mail)
+        copies = _track(self._tracker, message, keyword)
+        for mail in copies:
+            mail_tracked.send(self, mail=mail)
         if host is None:
             super().send(message, envelope_from)
-            self._settle(mail, taken=True)
+            for mail in copies:
+                self._settle(mail, taken=True)
             return
-        # Signal receivers and reconnecting come after the conversation; if they raise, the mail has left all the same.
-        watched: Any = _WatchedHost(host)
-        self.host = watched
-        try:
-            super().send(mail.message, envelope_from)
-        finally:
-            if self.host is watched:
-                self.host = host
-            self._settle(mail, taken=watched.taken)
+        self._send_copies(copies, envelope_from)
 
     def send_message(self, *args: Any, **kwargs: Any) -> None:
         """Send a message made from these arguments; override keywords may stand among them."""
         overrides = _split_overrides(kwargs)
         self.send(Message(*args, **kwargs), **overrides)
+
+    def _send_copies(self, copies: Sequence[TrackedMail], envelope_from: str | tuple[str, str] | None) -> None:
+        """Send every copy; as with one body, refused recipients are an error only where all of them are refused."""
+        refusals: list[SMTPRecipientsRefused] = []
+        waiting = list(copies)
+        try:
+            while waiting:
+                try:
+                    self._send_copy(waiting.pop(0), envelope_from)
+                except SMTPRecipientsRefused as error:
+                    refusals.append(error)
+        finally:
+            for mail in waiting:
+                self._settle(mail, taken=False)
+        if len(refusals) == len(copies):
+            raise refusals[-1]
+
+    def _send_copy(self, mail: TrackedMail, envelope_from: str | tuple[str, str] | None) -> None:
+        # Signal receivers and reconnecting come after the conversation; if they raise, the mail has left all the same.
+        host, watched = self.host, _WatchedHost(self.host)
+        self.host = cast("Any", watched)
+        try:
+            super().send(mail.message, envelope_from)
+        finally:
+            if cast("Any", self.host) is watched:
+                self.host = host
+            self._settle(mail, taken=watched.taken)
 
     def _settle(self, mail: TrackedMail, *, taken: bool) -> None:
         if self._tracker is None or mail.prepared is None or mail.prepared.delivery is None:
@@ -145,7 +169,8 @@ class _Sending:
     def send(self, message: flask_mail.Message, **overrides: Any) -> None:
         """Send a message.
 
-        :param overrides: ``track_opens``, ``track_clicks``, ``route``, ``campaign``, ``tags``, ``metadata``; they go
+        :param overrides: ``track_opens``, ``track_clicks``, ``route``, ``campaign``, ``tags``, ``metadata``,
+            ``recipient_mode``, ``test``; they go
             before everything but a denied consent.
         :raises TypeError: an override keyword is unknown or has the wrong type.
         """
@@ -240,25 +265,40 @@ def _split_overrides(kwargs: dict[str, Any]) -> dict[str, Any]:
     return {name: kwargs.pop(name) for name in OVERRIDE_KEYWORDS if name in kwargs}
 
 
-def _track(tracker: Tracker | None, message: flask_mail.Message, keyword: Override) -> TrackedMail:
+def _track(tracker: Tracker | None, message: flask_mail.Message, keyword: Override) -> list[TrackedMail]:
+    """Return the copies that leave in a message's place; one, unless it is split."""
     outgoing = drop_own_headers(message)
+    untouched = [TrackedMail(original=message, message=outgoing, prepared=None)]
     html = find_html(message)
     if tracker is None or not html or not message.send_to:
-        return TrackedMail(original=message, message=outgoing, prepared=None)
+        return untouched
     try:
-        prepared = tracker.prepare(
+        copies = tracker.prepare_each(
             _describe(message, tracker.clock),
             list(html.values()),
             layers=[*_read_layers(message), ("call keyword", keyword)],
+            texts=[str(message.body)] if message.body else [],
             list_unsubscribe=find_header(message, "List-Unsubscribe"),
         )
-        if prepared.changed:
-            replace_html(outgoing, dict(zip(html, prepared.parts, strict=True)))
+        return [
+            TrackedMail(original=message, message=_make_copy(outgoing, html, copies, prepared), prepared=prepared)
+            for prepared in copies
+        ]
     except Exception as error:
         # The tracker never raises; what can is a message with fields of types that Flask-Mail may still understand.
         log.error("a message could not be read, it is sent untracked: %s", describe_error(error))
-        prepared = None
-    return TrackedMail(original=message, message=outgoing, prepared=prepared)
+        return untouched
+
+
+def _make_copy(
+    outgoing: flask_mail.Message, html: Mapping[str, str], copies: Sequence[Prepared], prepared: Prepared
+) -> flask_mail.Message:
+    fresh = copy_message(outgoing)
+    if prepared.changed:
+        replace_parts(fresh, dict(zip(html, prepared.parts, strict=True)), prepared.texts)
+    if len(copies) > 1:
+        address_to(fresh, prepared.recipients)
+    return fresh
 
 
 def _describe(message: flask_mail.Message, clock: Clock) -> Envelope:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.charset import QP, Charset
 from email.utils import parseaddr
 from inspect import signature
+from time import time
 from typing import Any
 
 import flask_mail
@@ -17,6 +18,7 @@ from mailnod.settings import refuse_unknown
 __all__ = [
     "MAX_LINE_OCTETS",
     "Message",
+    "address_to",
     "check_headers",
     "copy_message",
     "drop_own_headers",
@@ -24,7 +26,7 @@ __all__ = [
     "find_html",
     "list_recipients",
     "read_attributes",
-    "replace_html",
+    "replace_parts",
 ]
 
 #: The longest line that a mail server must take, without its CRLF (RFC 5321, section 4.5.3.1.6).
@@ -36,8 +38,8 @@ class Message(flask_mail.Message):
 
     :param args: as ``flask_mail.Message`` takes them.
     :param kwargs: as ``flask_mail.Message`` takes them, and the override keywords: ``track_opens`` and ``track_clicks``
-        (True, False, or None to inherit), ``route``, ``campaign``, ``tags`` and ``metadata``. They can be set as
-        attributes later, and travel with the message when it is pickled.
+        (True, False, or None to inherit), ``route``, ``campaign``, ``tags``, ``metadata``, ``recipient_mode`` and
+        ``test``. They can be set as attributes later, and travel with the message when it is pickled.
     :raises TypeError: a keyword is unknown (the message names the nearest known one) or has the wrong type.
     :raises ValueError: a text holds a control character.
     """
@@ -48,6 +50,8 @@ class Message(flask_mail.Message):
     campaign: str | None
     tags: Iterable[str] | None
     metadata: Mapping[str, str] | None
+    recipient_mode: str | None
+    test: bool | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         overrides = {name: kwargs.pop(name, None) for name in OVERRIDE_KEYWORDS}
@@ -88,12 +92,14 @@ def copy_message(message: flask_mail.Message) -> flask_mail.Message:
 
 
 def drop_own_headers(message: flask_mail.Message) -> flask_mail.Message:
-    """Return a copy of the message without our headers.
+    """Return a dated copy of the message without our headers.
 
     It is a copy even where there is none to drop: Flask-Mail writes the date on what it sends, and what an app finds on
     its message afterwards must not depend on who consented.
     """
     fresh = copy_message(message)
+    if fresh.date is None:
+        fresh.date = time()
     if fresh.extra_headers:
         kept = {name: value for name, value in fresh.extra_headers.items() if not is_own_header(str(name))}
         fresh.extra_headers = kept
@@ -122,21 +128,34 @@ def find_html(message: flask_mail.Message) -> dict[str, str]:
     return {name: str(text) for name, text in html.items() if text}
 
 
-def replace_html(message: flask_mail.Message, parts: Mapping[str, str]) -> None:
-    """Put other texts into some of a copy's alternatives.
+def replace_parts(message: flask_mail.Message, alternatives: Mapping[str, str], texts: Sequence[str]) -> None:
+    """Put other texts into a copy's body and some of its alternatives.
 
     Flask-Mail never folds, and a longer link can push a line past what mail servers take; only then are the copy's
     texts sent as quoted-printable.
 
     :param message: a copy.
-    :param parts: the new text of each alternative, by its subtype.
+    :param alternatives: the new text of each alternative, by its subtype.
+    :param texts: the new text of the body; empty where there is none.
     """
-    message.alts.update(parts)
+    message.alts.update(alternatives)
+    for text in texts:
+        message.body = text
     charset = Charset(str(message.charset or "utf-8"))
-    if charset.body_encoding is None and any(_is_too_long(line) for line in _encode(parts.values(), charset)):
+    lines = _encode([*alternatives.values(), *texts], charset)
+    if charset.body_encoding is None and any(_is_too_long(line) for line in lines):
         charset.body_encoding = QP
         # Flask-Mail hands the attribute on to email.mime.text.MIMEText and email.header.Header; both take a Charset.
         vars(message)["charset"] = charset
+
+
+def address_to(message: flask_mail.Message, recipients: Iterable[str]) -> None:
+    """Let a copy go to some of its recipients only; its headers stay, and Bcc shows in none of them.
+
+    :param message: a copy.
+    """
+    # Flask-Mail reads the envelope from a property of the class, so the copy gets a class of its own.
+    message.__class__ = type("AddressedMessage", (type(message),), {"send_to": frozenset(recipients)})
 
 
 def _bare(recipient: str | tuple[str, str]) -> str:
