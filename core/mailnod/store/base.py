@@ -48,7 +48,7 @@ class Store(Protocol):
         """Note that the mail server took or refused a delivery, and count an accepted one in the rollups, once.
 
         A delivery that was accepted stays accepted; one that is not known is passed over. Tests
-        (:attr:`~mailnod.model.Delivery.test`) and their events are never counted.
+        (:attr:`~mailnod.model.Delivery.test`) and their events are never counted. A power cut may undo the last states.
         """
         ...
 

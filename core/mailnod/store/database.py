@@ -75,6 +75,7 @@ class _Connection:
         self.raw = raw
         self.file = file
         self.lock = threading.Lock()
+        self.synchronous = "FULL"
         self.closed = False
         self._pid = os.getpid()
 
@@ -119,12 +120,16 @@ class Database:
             yield connection
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection that holds the write lock; what was written is on disk afterwards, or nothing is."""
+    def write(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """Give a connection that holds the write lock; what was written is on disk afterwards, or nothing is.
+
+        :param durable: False leaves the syncing to the next durable write: a killed process loses nothing, a power cut
+            may lose the last such writes, whole.
+        """
         if self._read_only:
             raise StoreUnavailableError(f"the database {str(self.path)!r} was opened read-only")
         # Never upgraded from a read: that fails at once, whatever the timeout.
-        with self._transaction("BEGIN IMMEDIATE") as connection:
+        with self._transaction("BEGIN IMMEDIATE", synchronous="FULL" if durable else "NORMAL") as connection:
             yield connection
 
     def close(self) -> None:
@@ -138,12 +143,15 @@ class Database:
                 connection.close()
 
     @contextlib.contextmanager
-    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, begin: str, *, synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:
         connection: _Connection | None = None
         try:
             connection = self._get()
             with connection.lock:
                 raw = connection.raw
+                if synchronous != connection.synchronous:
+                    raw.execute(f"PRAGMA synchronous = {synchronous}")
+                    connection.synchronous = synchronous
                 raw.execute(begin)
                 try:
                     yield raw

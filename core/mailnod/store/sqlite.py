@@ -49,7 +49,8 @@ class SQLiteStore:
 
     def set_delivery_state(self, delivery_id: bytes, state: DeliveryState, *, at: datetime) -> None:
         """Note what became of a delivery."""
-        with self._database.write() as connection:
+        # Should the power fail, the delivery is there and says "prepared", which loses no hit and no consent.
+        with self._database.write(durable=False) as connection:
             deliveries.set_state(connection, delivery_id, state, at=at)
 
     # -- consent ------------------------------------------------------------------------------------------------------
