@@ -40,7 +40,7 @@ if not django_settings.configured:
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
-        ROOT_URLCONF="django_plugin_urls",
+        ROOT_URLCONF="mailnod_django.urls",
         USE_TZ=True,
         MAILNOD={"SECRET_KEYS": "a secret of the tests", "WORKER": "none"},
         **({"MAILERS": {}} if HAS_MAILERS else {}),

@@ -36,7 +36,7 @@ class MailnodConfig(AppConfig):
         from mailnod_django import checks, esp  # noqa: F401  # importing the checks registers them
 
         setting_changed.connect(self._forget)
-        esp.connect()
+        esp.connect(self)
         self._make()
 
     @property

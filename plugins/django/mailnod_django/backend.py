@@ -19,7 +19,7 @@ from mailnod.errors import describe_error
 from mailnod.settings import refuse_unknown
 from mailnod_django.apps import get_app
 from mailnod_django.conf import DEFAULT_INNER
-from mailnod_django.esp import is_anymail, leave_tracking_to_us
+from mailnod_django.esp import is_anymail, leave_tracking_to_esp, leave_tracking_to_us
 from mailnod_django.message import (
     check_headers,
     copy_message,
@@ -90,10 +90,7 @@ class EmailBackend(BaseEmailBackend):
             self._tracker = app.tracker
             self._esp_tracking = app.config.esp_tracking
             inner_path = app.config.backend
-        if alias is None:
-            self.inner = _open_backend(inner_path, fail_silently=fail_silently, **options)
-        else:
-            self.inner = _open_mailer(alias, mailer, fail_silently=fail_silently, **options)
+        self.inner = self._open_inner(inner_path, mailer=mailer, fail_silently=fail_silently, **options)
         self._watch = _Watch.on(self.inner)
 
     def __getattr__(self, name: str) -> Any:
@@ -124,7 +121,7 @@ class EmailBackend(BaseEmailBackend):
         mails = [self._track(message, keyword) for message in messages]
         for mail in mails:
             mail_tracked.send(type(self), mail=mail)
-        before = [dict(vars(mail.message)) for mail in mails]
+        before = [dict(getattr(mail.message, "__dict__", {})) for mail in mails]
         result, raised = None, True
         try:
             result = self.inner.send_messages([mail.message for mail in mails])
@@ -136,6 +133,9 @@ class EmailBackend(BaseEmailBackend):
                     return_attributes(mail.original, mail.message, attributes)
         return result
 
+    def _open_inner(self, path: str, *, mailer: str | None, **options: Any) -> Any:
+        return _open_backend(path, **options) if self.alias is None else _open_mailer(self.alias, mailer, **options)
+
     def _track(self, message: EmailMessage, keyword: Override) -> TrackedMail:
         try:
             outgoing = copy_message(message)
@@ -144,14 +144,19 @@ class EmailBackend(BaseEmailBackend):
             log.error("a message could not be copied, it is sent untracked: %s", describe_error(error))
             return TrackedMail(original=message, message=message, prepared=None)
         prepared = None
-        try:
-            if self._tracker is not None:
+        if self._tracker is not None:
+            by_esp = self._esp_tracking == "esp" and is_anymail(self.inner)
+            try:
                 prepared = _prepare(self._tracker, message, outgoing, keyword)
-        except Exception as error:
-            log.error("a message could not be read, it is sent untracked: %s", describe_error(error))
-            outgoing = copy_message(message)
-        if self._esp_tracking == "ours" and is_anymail(self.inner):
-            leave_tracking_to_us(self.inner, outgoing)
+                if prepared is not None and prepared.changed and not by_esp:
+                    replace_html(outgoing, prepared.parts)
+            except Exception as error:
+                log.error("a message could not be read, it is sent untracked: %s", describe_error(error))
+                outgoing, prepared = copy_message(message), None
+            if by_esp:
+                leave_tracking_to_esp(self._tracker, self.inner, outgoing, prepared)
+            elif is_anymail(self.inner):
+                leave_tracking_to_us(self.inner, outgoing)
         return TrackedMail(original=message, message=outgoing, prepared=prepared)
 
     def _settle(self, mails: Sequence[TrackedMail], result: Any, *, raised: bool) -> None:
@@ -240,8 +245,6 @@ def _prepare(tracker: Tracker, message: EmailMessage, outgoing: EmailMessage, ke
     if prepared.delivery is None:
         # What is not tracked leaves as it came.
         outgoing.extra_headers = headers
-    if prepared.changed:
-        replace_html(outgoing, prepared.parts)
     return prepared
 
 

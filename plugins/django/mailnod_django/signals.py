@@ -2,12 +2,10 @@
 
 They are sent where events are judged: from the worker thread of one of the app's processes, or from
 ``manage.py mailnod work``. Receivers get ``event``, a :class:`~mailnod.Event`; whether a person or a machine acted
-stands in ``event.verdict``. A receiver that raises is logged, and the others still run.
+stands in ``event.verdict``. Django logs a receiver that raises, and the others still run.
 """
 
 from __future__ import annotations
-
-import logging
 
 from django.db import close_old_connections
 from django.dispatch import Signal
@@ -15,8 +13,6 @@ from django.dispatch import Signal
 from mailnod import Event, hookimpl
 
 __all__ = ["SignalPlugin", "clicked", "mail_tracked", "opened"]
-
-log = logging.getLogger("mailnod.django")
 
 #: A tracked mail was opened. Arguments: ``event``.
 opened = Signal()
@@ -39,8 +35,6 @@ class SignalPlugin:
         # The worker's thread has no request around it that would renew or close the database connections of receivers.
         close_old_connections()
         try:
-            for receiver, answer in signal.send_robust(SignalPlugin, event=event):
-                if isinstance(answer, Exception):
-                    log.error("a receiver of %s raised %s: %r", event.type, type(answer).__name__, receiver)
+            signal.send_robust(SignalPlugin, event=event)
         finally:
             close_old_connections()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from mailnod.cli.context import CliContext
 from mailnod.cli.main import CommandGroup
@@ -50,6 +50,8 @@ def _run(arguments: Sequence[str], *, name: str, standalone: bool) -> None:
     )
     context = CliContext(tracker=get_app().tracker)
     try:
-        group.main(list(arguments), prog_name=name, standalone_mode=standalone, obj=context)
-    except click.exceptions.Exit as error:
-        raise SystemExit(error.exit_code) from error
+        code = group.main(list(arguments), prog_name=name, standalone_mode=standalone, obj=context)
+    except click.ClickException as error:
+        raise CommandError(error.format_message(), returncode=error.exit_code) from error
+    if code:
+        raise SystemExit(code)
