@@ -86,7 +86,13 @@ class ConfigurationError(Exception):
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error's type and place, fit for a log: its message is left out, because it may quote an address."""
+    """Return an error in words that are fit for a log.
+
+    The message of a :class:`TrackError` is our own. That of any other error is left out, because it may quote an
+    address; its type and place stand in its stead.
+    """
+    if isinstance(error, TrackError):
+        return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{place}"

@@ -35,6 +35,8 @@ MAX_KEYS = 16
 VERSION = 1
 MAC_BYTES = 12
 BODY_BYTES = 12
+#: A secret with fewer characters can perhaps be guessed.
+MIN_SAFE_CHARS = 32
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_ORDINAL = EPOCH.toordinal()
 LAST_DAY = 0xFFFF
@@ -105,14 +107,14 @@ class Keyring:
     def parse(cls, value: str) -> Keyring:
         """Read the setting ``MAILNOD_SECRET_KEYS``.
 
-        :param value: ``id:state:secret`` entries separated by commas or white space, ids 0 to 15, or one bare secret,
-            which is the signing key 0.
+        :param value: ``id:state:secret`` entries separated by commas or white space, ids 0 to 15, or one bare secret
+            without a colon, which is the signing key 0.
         :raises ConfigurationError: an entry cannot be read, an id repeats, or not exactly one key signs.
         """
         value = value.strip()
         if not value:
             raise ConfigurationError(f"MAILNOD_SECRET_KEYS is empty; {NEW_KEYS_HINT}")
-        if not re.match(r"\d+:[a-z]+:", value):
+        if ":" not in value:
             return cls([Key(id=0, state=KeyState.SIGNING, secret=value)])
         keys: dict[int, Key] = {}
         for position, entry in enumerate(re.split(r"[,\s]+", value.strip(", \t\r\n")), start=1):
@@ -133,6 +135,14 @@ class Keyring:
         secrets_in_order = [secret_key, *fallbacks]
         states = [KeyState.SIGNING] + [KeyState.VERIFYING] * len(fallbacks)
         return cls([_derive_key(s, state) for s, state in zip(secrets_in_order, states, strict=True)], derived=True)
+
+    def find_doubts(self) -> list[str]:
+        """Return what is allowed and probably not meant, in words."""
+        return [
+            f"the secret of key {key.id} has {len(key.secret)} characters; who guesses it forges links; {NEW_KEYS_HINT}"
+            for key in self.keys
+            if len(key.secret) < MIN_SAFE_CHARS and key.state is not KeyState.REVOKED
+        ]
 
     def to_setting(self) -> str:
         """Return the value of ``MAILNOD_SECRET_KEYS`` that :meth:`parse` reads back."""

@@ -66,6 +66,8 @@ class Tracker:
             if settings.secret_keys is None:
                 raise ConfigurationError(f"MAILNOD_SECRET_KEYS is not set, and links must be signed; {NEW_KEYS_HINT}")
             keyring = Keyring.parse(settings.secret_keys)
+        for doubt in keyring.find_doubts():
+            log.warning("%s", doubt)
         self.settings = settings
         self.keyring = keyring
         self.clock: Clock = clock or SystemClock()
@@ -222,6 +224,9 @@ class Tracker:
             return [self._fail_open(draft, describe_error(error))]
         if any(copy.changed for copy in copies):
             self._failing = False
+        for copy in copies:
+            # "Why is there no pixel?" is the first question; reasons hold no address.
+            log.debug("%s: %s", "tracked" if copy.changed else "not tracked", "; ".join(copy.decision.reasons))
         return copies
 
     def _set_state(self, prepared: Prepared, state: DeliveryState) -> None:

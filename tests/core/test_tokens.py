@@ -19,7 +19,7 @@ URL = "https://shop.example/offer?a=1&b=2"
 
 @pytest.fixture
 def keyring() -> Keyring:
-    return Keyring.parse("a bare secret")
+    return Keyring.parse("a-bare-secret")
 
 
 def sign(keyring: Keyring, *, days: int = 30, opens: Mode = Mode.INDIVIDUAL, clicks: Mode = Mode.NONE) -> str:
@@ -70,7 +70,7 @@ def test_every_flipped_bit_is_refused(keyring: Keyring) -> None:
 def test_random_text_is_refused(text: str) -> None:
     """Whatever is not a token gets a TokenError and nothing else."""
     with pytest.raises(TokenError):
-        Keyring.parse("a bare secret").verify(text, now=NOW)
+        Keyring.parse("a-bare-secret").verify(text, now=NOW)
 
 
 @pytest.mark.parametrize("cut", ["", "A", "=" * TOKEN_CHARS, "A" * 31, "A" * 33, "A" * 100_000])
@@ -83,7 +83,7 @@ def test_cut_and_overlong_tokens_are_refused(keyring: Keyring, cut: str) -> None
 @given(st.text(max_size=200), st.integers(min_value=0, max_value=999_999))
 def test_link_tag_fits_only_its_link(url: str, index: int) -> None:
     """A tag fits the exact destination at its exact position."""
-    keyring = Keyring.parse("a bare secret")
+    keyring = Keyring.parse("a-bare-secret")
     claims = keyring.verify(sign(keyring), now=NOW)
     tag = keyring.tag_link(index, url)
     assert len(tag) == TAG_CHARS
@@ -130,6 +130,8 @@ def test_revoked_key_is_as_if_it_had_never_been() -> None:
         ("16:signing:x", "id 16"),
         ("1:singing:x", "'singing'"),
         ("1:signing:x,oops", "entry 2"),
+        ("a:b:c", "entry 1"),
+        ("0:signing", "entry 1"),
     ],
 )
 def test_wrong_keys_are_named_without_their_secrets(value: str, named: str) -> None:
@@ -137,6 +139,13 @@ def test_wrong_keys_are_named_without_their_secrets(value: str, named: str) -> N
     with pytest.raises(ConfigurationError, match="MAILNOD_SECRET_KEYS") as caught:
         Keyring.parse(value)
     assert named in str(caught.value)
+
+
+def test_secret_that_can_be_guessed_is_doubted() -> None:
+    """A short secret is allowed, and named as a doubt; a fresh one is not, and what is revoked no longer matters."""
+    assert "key 1 has 5 characters" in Keyring.parse("1:signing:short").find_doubts()[0]
+    assert Keyring.parse(new_secret()).find_doubts() == []
+    assert Keyring.parse(f"0:revoked:short,1:signing:{new_secret()}").find_doubts() == []
 
 
 def test_setting_round_trips() -> None:
@@ -170,7 +179,7 @@ def test_derived_keys_whose_ids_collide_all_verify() -> None:
 
 def test_unknown_mode_counts_as_none() -> None:
     """A mode that this version does not know records nothing and still redirects."""
-    keyring = Keyring.parse("a bare secret")
+    keyring = Keyring.parse("a-bare-secret")
     token = keyring.sign(DELIVERY, opens=3, clicks=2, expires_at=NOW)  # type: ignore[arg-type]
     claims = keyring.verify(token, now=NOW)
     assert (claims.opens, claims.clicks) == (Mode.NONE, Mode.NONE)

@@ -46,7 +46,7 @@ def make_app(server: MailServer, tmp_path: Path) -> Iterator[MakeApp]:
             MAIL_SERVER="127.0.0.1",
             MAIL_PORT=server.port,
             MAIL_DEFAULT_SENDER="weekly@example.com",
-            MAILNOD_SECRET_KEYS="a secret of the tests",
+            MAILNOD_SECRET_KEYS="a secret of the tests, of 32 characters and more",
             MAILNOD_BASE_URL="https://track.example.com/t",
             MAILNOD_WORKER="none",
             MAILNOD_ROUTES={"default": {"track_opens": True, "track_clicks": True, "consent": "assumed"}},

@@ -101,7 +101,9 @@ def test_tables_fit_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_the_newsletter_is_what_real_newsletters_are(tmp_path: Path) -> None:
     """It has a text part, MSO conditionals, a VML button, an inline picture, entities in URLs and List-Unsubscribe."""
-    app = create_app({"MAILNOD_SECRET_KEYS": "a secret of the tests", "MAILNOD_DATABASE": tmp_path / "mailnod.db"})
+    app = create_app(
+        {"MAILNOD_SECRET_KEYS": "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk", "MAILNOD_DATABASE": tmp_path / "mailnod.db"}
+    )
     clock = app.extensions["mailnod"].clock
     with app.app_context():
         message = make_newsletter(READERS[0].address, site="http://127.0.0.1:1", date=clock.now())
@@ -116,7 +118,7 @@ def test_the_newsletter_is_what_real_newsletters_are(tmp_path: Path) -> None:
 def test_the_app_stands_by_itself(tmp_path: Path) -> None:
     """The first page, the pages that links lead to and the form work without the demo's scene."""
     config = {
-        "MAILNOD_SECRET_KEYS": "a secret of the tests",
+        "MAILNOD_SECRET_KEYS": "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
         "MAILNOD_DATABASE": tmp_path / "mailnod.db",
         "TESTING": True,
     }

@@ -82,7 +82,7 @@ class TestFlask(MailAdapterContract):
             MAIL_SERVER="127.0.0.1",
             MAIL_PORT=port,
             MAIL_DEFAULT_SENDER="weekly@example.com",
-            MAILNOD_SECRET_KEYS="a secret of the tests",
+            MAILNOD_SECRET_KEYS="a secret of the tests, of 32 characters and more",
             **{f"MAILNOD_{name.upper()}": value for name, value in settings.items()},
         )
         mail = Mail(app, plugins=plugins, clock=clock, load_entry_points=False)

@@ -17,12 +17,9 @@ from mailnod.cli.context import CliContext, database_option, json_option, pass_c
 from mailnod.cli.output import print_json, print_table
 from mailnod.errors import ConfigurationError, StoreError
 from mailnod.settings import PREFIX, SETTINGS
-from mailnod.tokens import KeyState
 
 __all__ = ["doctor"]
 
-#: A secret with fewer characters can perhaps be guessed.
-SECRET_CHARS = 32
 #: Names in the environment that look like settings, and belong to the project's own tests.
 _OURS = {"MAILNOD_SHARED", "MAILNOD_REQUIRE_ALL"}
 _PACKAGES = ("mailnod", "sqlite-utils", "pluggy", "ua-parser", "crawler-user-agents", "granian", "flask", "flask-mail")
@@ -99,11 +96,8 @@ def _check_keys(cli: CliContext) -> Iterator[Finding]:
             "already sent; 'mailnod keys new' prints keys of their own that keep the old ones",
         )
         return
-    for key in keyring.keys:
-        if key.state is not KeyState.REVOKED and len(key.secret) < SECRET_CHARS:
-            yield _warning(
-                "keys", f"the secret of key {key.id} has {len(key.secret)} characters, fewer than {SECRET_CHARS}"
-            )
+    for doubt in keyring.find_doubts():
+        yield _warning("keys", doubt)
 
 
 def _check_routes(cli: CliContext) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from mailnod.model import Override, RecipientMode
 from mailnod.settings import refuse_unknown
 
 __all__ = ["OVERRIDE_KEYWORDS", "current_override", "is_own_header", "make_override", "read_headers", "tracking"]
+
+log = logging.getLogger("mailnod.send")
 
 #: The keywords that messages, sends and :func:`tracking` take.
 OVERRIDE_KEYWORDS: tuple[str, ...] = (
@@ -44,6 +47,7 @@ _FOREIGN: Mapping[str, tuple[bool, bool]] = {
 _ALWAYS_OFF = "x-no-track"
 
 _YES = frozenset(("true", "yes", "on", "1"))
+_NO = frozenset(("false", "no", "off", "0"))
 #: Values by which another sender's header asks for tracking; it then changes nothing.
 _FOREIGN_YES = _YES | {"htmlandtext", "htmlonly", "textonly"}
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
@@ -62,7 +66,7 @@ def read_headers(headers: Iterable[tuple[str, str]]) -> Override | None:
     """Return what a message's headers wish; None where they say nothing.
 
     A value that cannot be read means off, and so does a header of ours that does not exist: it was meant to say
-    something. Where a header stands twice, off wins.
+    something, and the log names it. Where a header stands twice, off wins.
 
     :param headers: names and values, in any case and order.
     """
@@ -72,19 +76,24 @@ def read_headers(headers: Iterable[tuple[str, str]]) -> Override | None:
     for raw_name, raw_value in headers:
         name, value = raw_name.strip().lower(), str(raw_value).strip()
         word = value.lower()
-        if name == _OWN_OPENS:
-            opens.add(word in _YES)
-        elif name == _OWN_CLICKS:
-            clicks.add(word in _YES)
+        if name in (_OWN_OPENS, _OWN_CLICKS):
+            (opens if name == _OWN_OPENS else clicks).add(word in _YES)
+            readable = word in _YES or word in _NO
         elif name == _OWN_ROUTE and _ROUTE_NAME.fullmatch(value):
-            route = value
+            route, readable = value, True
         elif name.startswith(_OWN_PREFIX) or name == _ALWAYS_OFF:
             opens.add(False)
             clicks.add(False)
-        elif name in _FOREIGN and word not in _FOREIGN_YES:
-            opens_off, clicks_off = _FOREIGN[name]
-            opens.update([False] if opens_off else [])
-            clicks.update([False] if clicks_off else [])
+            readable = name == _ALWAYS_OFF
+        else:
+            readable = True
+            if name in _FOREIGN and word not in _FOREIGN_YES:
+                opens_off, clicks_off = _FOREIGN[name]
+                opens.update([False] if opens_off else [])
+                clicks.update([False] if clicks_off else [])
+        if not readable:
+            # The name alone: a value may hold anything, an address too.
+            log.warning("the header %r cannot be read, so it means off", name[:_MAX_TEXT_CHARS])
     if not opens and not clicks and route is None:
         return None
     return Override(

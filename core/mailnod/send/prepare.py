@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,11 +16,13 @@ from mailnod.plugins import Plugins
 from mailnod.send.compile import Compiler, Target
 from mailnod.send.consent import collect_consent
 from mailnod.send.policy import Layers, apply_consent, pick, wish
-from mailnod.settings import Settings
+from mailnod.settings import Settings, refuse_unknown
 from mailnod.store.base import Store
 from mailnod.tokens import Keyring
 
 __all__ = ["Draft", "Prepared", "Preparer", "leave"]
+
+log = logging.getLogger("mailnod.send")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,9 @@ class Preparer:
         draft = replace(draft, envelope=_add_context(draft.envelope, layers))
         name, route = self._choose_route(draft.envelope, layers)
         if route is None:
-            return leave(draft, route=name, reasons=[f"route {name!r} is unknown"])
+            error = refuse_unknown("route", name, self._settings.routes)
+            log.warning("a message is not tracked: %s", error)
+            return leave(draft, route=name, reasons=[str(error)])
         wanted = wish(route, layers)
         if not (wanted.opens or wanted.clicks):
             return leave(draft, route=name, reasons=wanted.reasons)

@@ -63,6 +63,12 @@ def test_headers_of_other_senders_only_turn_off(name: str, value: str, expected:
     assert read_headers([(name, value)]) == expected
 
 
+def test_header_that_cannot_be_read_is_named_in_the_log_without_its_value(caplog: pytest.LogCaptureFixture) -> None:
+    """Who misspells a header finds its name in the log, and nobody finds what it said."""
+    read_headers([("X-Mailnod-Foo", "a@example.com"), ("X-Mailnod-Track-Opens", "maybe"), ("X-No-Track", "1")])
+    assert [record.args for record in caplog.records] == [("x-mailnod-foo",), ("x-mailnod-track-opens",)]
+
+
 @given(st.lists(st.tuples(st.text(max_size=40), st.text(max_size=40)), max_size=10))
 def test_any_headers_can_be_read(headers: list[tuple[str, str]]) -> None:
     """Reading headers never raises and never turns anything on by accident."""

@@ -129,7 +129,7 @@ def test_untracked_route_touches_neither_store_nor_consent(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("keywords", "settings", "reason"),
     [
-        ({"route": "nwes"}, {}, "route 'nwes' is unknown"),
+        ({"route": "nwes"}, {}, "unknown route 'nwes': did you mean 'news'?"),
         ({"route": "default", "track_opens": True}, {"base_url": None, "routes": {}}, "MAILNOD_BASE_URL is not set"),
     ],
 )
