@@ -28,7 +28,10 @@ def decode_attribute(raw: str) -> str:
     :returns: the value that a browser sees, with NUL turned into U+FFFD.
     """
     value = raw.replace("\0", _REPLACEMENT) if "\0" in raw else raw
-    return _REFERENCE.sub(_decode, value) if "&" in value else value
+    references = value.count("&")
+    if references == value.count("&amp;"):
+        return value.replace("&amp;", "&") if references else value
+    return _REFERENCE.sub(_decode, value)
 
 
 def _decode(match: re.Match[str]) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from mailnod.html.entities import decode_attribute
-from mailnod.html.scan import Anchor, Attribute
+from mailnod.html.scan import Anchor
+from mailnod.html.syntax import Attribute
 from mailnod.html.unsubscribe import find_targets, is_unsubscribe_text
 from mailnod.html.urls import MAX_TRACKED_URL, TrackingBase, find_destination, is_excluded, quote_destination
 from mailnod.model import Link
 
-__all__ = ["OWN_ATTRIBUTE", "LinkRules", "TrackedLink", "decide_links", "find_own_attributes"]
+__all__ = ["OWN_ATTRIBUTE", "LinkRules", "TrackedLink", "decide_links"]
 
 #: Our own per-link attribute; it never leaves with the mail.
 OWN_ATTRIBUTE: Final = "data-mailnod"
@@ -48,13 +49,14 @@ class LinkRules:
     change_url: Callable[[str, Link], str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackedLink:
-    """A decided link and, where it is tracked, what follows the token in its new URL."""
+class TrackedLink(NamedTuple):
+    """A decided link and what is to be edited in its tag."""
 
     link: Link
-    #: ``.index.tag?u=destination``; "" where the link stays as it is.
-    suffix: str = ""
+    #: ``.index.tag?u=destination``, which follows the token in the new URL; "" where the link stays as it is.
+    suffix: str
+    #: Each of our own attributes.
+    own_attributes: Sequence[Attribute]
 
 
 def decide_links(html: str, anchors: Sequence[Anchor], rules: LinkRules) -> tuple[TrackedLink, ...]:
@@ -69,42 +71,35 @@ def decide_links(html: str, anchors: Sequence[Anchor], rules: LinkRules) -> tupl
     return tuple(_decide(html, index, anchor, rules, targets) for index, anchor in enumerate(anchors))
 
 
-def find_own_attributes(anchor: Anchor) -> Iterator[Attribute]:
-    """Yield each of our own attributes of an element."""
-    return (attribute for attribute in anchor.attributes if attribute.name == OWN_ATTRIBUTE)
-
-
 def _decide(html: str, index: int, anchor: Anchor, rules: LinkRules, targets: frozenset[str]) -> TrackedLink:
-    start, end = anchor.href.value_start, anchor.href.value_end
-    raw = html[start:end]
-    destination = find_destination(decode_attribute(raw))
-    obstacle = destination.obstacle or _find_exemption(html, anchor, destination.url, destination.host, rules, targets)
+    raw = html[anchor.href_start : anchor.href_end]
+    attributes = _read_telling_attributes(html, anchor)
+    own = [attribute for attribute in attributes if attribute.name == OWN_ATTRIBUTE] if attributes else ()
+    url, host, obstacle = find_destination(decode_attribute(raw))
+    reason = obstacle or _find_exemption(html, anchor, attributes, url, host, rules, targets)
     link = Link(
         index=index,
-        start=start,
-        end=end,
+        start=anchor.href_start,
+        end=anchor.href_end,
         raw=raw,
-        url=destination.url,
-        tracked=obstacle is None,
-        reason=obstacle or "tracked",
+        url=url,
+        tracked=reason is None,
+        reason=reason or "tracked",
     )
-    if obstacle is not None:
-        return TrackedLink(link=link)
+    if reason is not None:
+        return TrackedLink(link, "", own)
+    return TrackedLink(*_track(link, rules), own)
+
+
+def _track(link: Link, rules: LinkRules) -> tuple[Link, str]:
     if rules.allow_link is not None and not rules.allow_link(link):
-        return _leave(link, "refused by a plugin")
-    return _track(_change(link, rules), rules)
-
-
-def _track(link: Link, rules: LinkRules) -> TrackedLink:
+        return replace(link, tracked=False, reason="refused by a plugin"), ""
+    link = _change(link, rules)
     suffix = f".{link.index}.{rules.tag_link(link.index, link.url)}?u={quote_destination(link.url)}"
     # The token has 32 characters, the path around it "/c/".
     if len(rules.base.url) + 3 + 32 + len(suffix) > MAX_TRACKED_URL:
-        return _leave(link, "too long")
-    return TrackedLink(link=link, suffix=suffix)
-
-
-def _leave(link: Link, reason: str) -> TrackedLink:
-    return TrackedLink(link=replace(link, tracked=False, reason=reason))
+        return replace(link, tracked=False, reason="too long"), ""
+    return link, suffix
 
 
 def _change(link: Link, rules: LinkRules) -> Link:
@@ -115,26 +110,45 @@ def _change(link: Link, rules: LinkRules) -> Link:
     return link if changed.obstacle is not None else replace(link, url=changed.url)
 
 
+def _read_telling_attributes(html: str, anchor: Anchor) -> Sequence[Attribute]:
+    """Return the attributes of a link where one of them may say something about tracking, else none of them."""
+    around = (html[anchor.start : anchor.href_start] + html[anchor.href_end : anchor.end]).lower()
+    # Each name that counts has one of these in it.
+    if "data-" in around or "track" in around or "rel" in around:
+        return anchor.read_attributes(html)
+    return ()
+
+
 def _find_exemption(
-    html: str, anchor: Anchor, url: str, host: str, rules: LinkRules, targets: frozenset[str]
+    html: str,
+    anchor: Anchor,
+    attributes: Sequence[Attribute],
+    url: str,
+    host: str,
+    rules: LinkRules,
+    targets: frozenset[str],
 ) -> str | None:
     """Say why a link with a good destination stays as it is, or None."""
     if not rules.track_clicks:
         return "clicks off"
-    if opt_out := _find_opt_out(html, anchor):
+    if attributes and (opt_out := _find_opt_out(html, attributes)):
         return f"opted out by {opt_out}"
     if rules.base.owns_link(url):
         return "already tracked"
-    if url in targets or _has_unsubscribe_rel(html, anchor) or is_unsubscribe_text(html, anchor.end):
+    if (
+        url in targets
+        or (attributes and _has_unsubscribe_rel(html, attributes))
+        or is_unsubscribe_text(html, anchor.end)
+    ):
         return "unsubscribe link"
-    if entry := is_excluded(host, rules.excluded_hosts):
+    if rules.excluded_hosts and (entry := is_excluded(host, rules.excluded_hosts)):
         return f"excluded host {entry!r}"
     return None
 
 
-def _find_opt_out(html: str, anchor: Anchor) -> str | None:
+def _find_opt_out(html: str, attributes: Sequence[Attribute]) -> str | None:
     """Return the name of the attribute that opts a link out, or None; doubt means no tracking."""
-    for name, first in _first_of_each(anchor, _OPT_OUTS).items():
+    for name, first in _first_of_each(attributes, _OPT_OUTS).items():
         if name == OWN_ATTRIBUTE:
             opted_out = _value(html, first) != "on"
         else:
@@ -144,13 +158,13 @@ def _find_opt_out(html: str, anchor: Anchor) -> str | None:
     return None
 
 
-def _has_unsubscribe_rel(html: str, anchor: Anchor) -> bool:
-    return any("unsubscribe" in _value(html, rel).split() for rel in _first_of_each(anchor, _REL).values())
+def _has_unsubscribe_rel(html: str, attributes: Sequence[Attribute]) -> bool:
+    return any("unsubscribe" in _value(html, rel).split() for rel in _first_of_each(attributes, _REL).values())
 
 
-def _first_of_each(anchor: Anchor, names: Container[str]) -> dict[str, Attribute]:
+def _first_of_each(attributes: Sequence[Attribute], names: Container[str]) -> dict[str, Attribute]:
     """Return the first attribute of each name that is looked for; later ones of the same name do not count."""
-    return {attribute.name: attribute for attribute in reversed(anchor.attributes) if attribute.name in names}
+    return {attribute.name: attribute for attribute in reversed(attributes) if attribute.name in names}
 
 
 def _value(html: str, attribute: Attribute) -> str:

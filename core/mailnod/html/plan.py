@@ -6,14 +6,15 @@ A plan is compiled once per template; filling it with a recipient's token is a j
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from mailnod.errors import RewriteError
 from mailnod.html.entities import decode_attribute
-from mailnod.html.links import LinkRules, decide_links, find_own_attributes
-from mailnod.html.scan import Anchor, Attribute, Scan, scan
+from mailnod.html.links import LinkRules, TrackedLink, decide_links
+from mailnod.html.scan import Scan, scan
+from mailnod.html.syntax import Attribute
 from mailnod.html.urls import TrackingBase, parse_base, quote_destination
 from mailnod.model import Link
 
@@ -100,11 +101,11 @@ class Plan:
         :raises RewriteError: where a browser would see other links, not exactly one pixel, or other text.
         """
         filled = self.fill(_DUMMY_TOKEN)
-        found = scan(filled, images=True)
+        found = scan(filled, images=self.pixel != "none")
         if len(found.anchors) != len(self.links):
             raise RewriteError(f"the edited HTML has {len(found.anchors)} live links, not {len(self.links)}")
         for link, anchor in zip(self.links, found.anchors, strict=True):
-            if not self._leads_on(link, filled[anchor.href.value_start : anchor.href.value_end]):
+            if not self._leads_on(link, filled[anchor.href_start : anchor.href_end]):
                 raise RewriteError(f"link {link.index} was not edited as planned", offset=link.start)
         added: list[tuple[int, int]] = []
         if self.pixel != "none":
@@ -112,12 +113,13 @@ class Plan:
             if len(added) != 1:
                 raise RewriteError(f"the edited HTML has {len(added)} live pixels, not one")
         untouched = _mask(self.source, self._edited_spans())
-        if untouched != _mask(filled, [*_href_spans(found.anchors), *added]):
+        if untouched != _mask(filled, [(anchor.href_start, anchor.href_end) for anchor in found.anchors] + added):
             raise RewriteError("the edited HTML differs from the source outside its links and its pixel")
 
-    def _edited_spans(self) -> set[tuple[int, int]]:
+    def _edited_spans(self) -> list[tuple[int, int]]:
         """Return the spans of the source that the text may differ in; links that are not tracked were checked."""
-        return {(link.start, link.end) for link in self.links} | {(edit.start, edit.end) for edit in self.edits}
+        kept = [(link.start, link.end) for link in self.links if not link.tracked]
+        return kept + [(edit.start, edit.end) for edit in self.edits]
 
     def _leads_on(self, link: Link, raw: str) -> bool:
         """Tell whether an edited ``href`` is what was planned for the link."""
@@ -169,12 +171,9 @@ def compile_plan(
     links = tuple(entry.link for entry in decided)
     if not (track_opens or track_clicks):
         return Plan(source=html, links=links, pieces=(html,), pixel="none", edits=(), base=base)
-    edits = list(_remove_own_attributes(html, found.anchors))
-    edits += [
-        Edit(entry.link.start, entry.link.end, f"{base.url}/c/", entry.suffix)
-        for entry in decided
-        if entry.link.tracked
-    ]
+    edits = list(_remove_own_attributes(html, decided))
+    before = f"{base.url}/c/"
+    edits += [Edit(link.start, link.end, before, suffix) for link, suffix, _own in decided if link.tracked]
     pixel: PixelPlace = "none"
     if track_opens:
         pixel, offset = _place_pixel(html, found, base, edits)
@@ -187,16 +186,12 @@ def compile_plan(
     return plan
 
 
-def _remove_own_attributes(html: str, anchors: Sequence[Anchor]) -> Iterator[Edit]:
+def _remove_own_attributes(html: str, decided: Sequence[TrackedLink]) -> Iterator[Edit]:
     """Take out each attribute of our own, with the white space before it where no two others need it."""
-    for anchor in anchors:
-        for own in find_own_attributes(anchor):
+    for entry in decided:
+        for own in entry.own_attributes:
             parted = html[own.start - 1] in _WHITE_SPACE and html[own.end] in f"{_WHITE_SPACE}>"
             yield Edit(own.start - parted, own.end)
-
-
-def _href_spans(anchors: Sequence[Anchor]) -> list[tuple[int, int]]:
-    return [(anchor.href.value_start, anchor.href.value_end) for anchor in anchors]
 
 
 def _place_pixel(html: str, found: Scan, base: TrackingBase, edits: Sequence[Edit]) -> tuple[PixelPlace, int]:
@@ -228,10 +223,10 @@ def _rewritten_bytes(html: str, base: TrackingBase, edits: Sequence[Edit]) -> in
     """Return the size of the edited text with its pixel, in UTF-8."""
     size = len(html) if html.isascii() else len(html.encode("utf-8", "surrogatepass"))
     size += len('<img src="/o/') + len(base.url) + TOKEN_CHARACTERS + len(_PIXEL_TAIL)
-    for edit in edits:
-        size -= len(html[edit.start : edit.end].encode("utf-8", "surrogatepass"))
-        if edit.before:
-            size += len(edit.before) + TOKEN_CHARACTERS + len(edit.after)
+    for start, end, before, after in edits:
+        size -= len(html[start:end].encode("utf-8", "surrogatepass"))
+        if before:
+            size += len(before) + TOKEN_CHARACTERS + len(after)
     return size
 
 
@@ -240,18 +235,18 @@ def _cut(html: str, edits: Sequence[Edit]) -> tuple[str, ...]:
     pieces: list[str] = []
     current: list[str] = []
     position = 0
-    for edit in edits:
-        current.append(html[position : edit.start])
-        if edit.before:
-            current.append(edit.before)
+    for start, end, before, after in edits:
+        current.append(html[position:start])
+        if before:
+            current.append(before)
             pieces.append("".join(current))
-            current = [edit.after]
-        position = edit.end
+            current = [after]
+        position = end
     current.append(html[position:])
     return (*pieces, "".join(current))
 
 
-def _mask(text: str, spans: Iterable[tuple[int, int]]) -> str:
+def _mask(text: str, spans: Sequence[tuple[int, int]]) -> str:
     """Cut the spans out of a text."""
     kept: list[str] = []
     position = 0

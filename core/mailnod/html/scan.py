@@ -3,75 +3,62 @@
 The lexer follows the tokenizer of the HTML Standard (section 13.2.5) and as much of the tree construction as decides
 whether markup is live: raw text, templates, foreign content and its CDATA, conditional comments. Offsets count
 characters of the string that was given.
-
-No repeated group below can fail after it has consumed something: Python 3.11.2 restores the position wrongly after
-such a failure when the repeat is possessive (fixed in 3.11.5).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import cache
 from typing import Final, NamedTuple
 
 from mailnod.errors import RewriteError
+from mailnod.html.syntax import (
+    ATTRIBUTES,
+    HREF,
+    NAME_END,
+    TAG,
+    WHITE_SPACE,
+    Attribute,
+    any_case,
+    find_first,
+    other_names,
+    read_attributes,
+)
 
-__all__ = ["MAX_LINKS", "MAX_STEPS", "Anchor", "Attribute", "Image", "Scan", "scan"]
+__all__ = ["MAX_LINKS", "MAX_STEPS", "Anchor", "Image", "Scan", "scan"]
 
 #: HTML with more links, or more comments, text elements and foreign tags together, is refused: no honest mail has
 #: them, and editing one takes time.
 MAX_LINKS: Final = 10_000
 MAX_STEPS: Final = 50_000
 
-_WS = r"\t\n\f\r "
-_NAME = rf"[a-zA-Z][^{_WS}/>]*+"
-# A value whose quote never closes runs to the end of the input, where the missing ">" voids the tag.
-_VALUE = rf"""(?:"[^"]*+"?+|'[^']*+'?+|[^{_WS}>"'][^{_WS}>]*+|)"""
-_ATTRIBUTES = rf"(?:[{_WS}/]++|[^{_WS}/>][^{_WS}/>=]*+[{_WS}]*+(?:=[{_WS}]*+{_VALUE})?+)*+"
-
 _SHAPES = ("roundrect", "rect", "shape", "oval", "line", "polyline", "curve", "arc", "image", "group")
 _VML = tuple(f"v:{shape}" for shape in _SHAPES)
 _RAW = ("style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
 _TEXT_ELEMENTS = (*_RAW, "script", "plaintext")
 _LINKING = frozenset({"a", "area", *_VML})
-_START = (*_LINKING, *_TEXT_ELEMENTS, "template", "svg", "math", "body", "frameset")
-_END = ("head", "body", "html", "template")
+# The commonest letters come first.
+_START = ("title", "textarea", "template", "a", "area", "style", "script", "svg", "body", "plaintext", "iframe", *_VML)
+_START += ("xmp", "noembed", "noframes", "math", "frameset")
+_END = ("template", "body", "html", "head")
 
-
-def _any_case(*names: str) -> str:
-    """Write a pattern for names in any case; the engine passes over alternatives that begin with a class quickly."""
-    spelt = ("".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in name) for name in names)
-    return f"(?:{'|'.join(spelt)})"
-
-
-_TAG = re.compile(rf"<(/?+)({_NAME})({_ATTRIBUTES})>")
-_TAG_OPEN = re.compile("/?+[a-zA-Z]")
-_ATTRIBUTE = re.compile(
-    rf"""([^{_WS}/>][^{_WS}/>=]*+)[{_WS}]*+(?:=[{_WS}]*+(?:"([^"]*+)"?+|'([^']*+)'?+|([^{_WS}>"'][^{_WS}>]*+)|))?+"""
+_REST = rf"[^{WHITE_SPACE}/>]*+{ATTRIBUTES}>"
+# Of the conditional comments only those matter in which an "href" may stand. The repeats here and below are bounded
+# because a backtracking one keeps a record of each round.
+_COMMENT = r"!--(?:(?!-?>|\[)(?s:.*?)|\[(?:[^\-hH]++|[hH](?![rR])|-(?!-!?>)){0,99})--!?>"
+# What matters to nobody: text, such comments, most start tags and end tags.
+_SKIP = (
+    rf"[^<]*+(?:<(?:/{other_names(*_END)}{_REST}|{other_names(*_START)}{_REST}|{_COMMENT}"
+    r"|(?![a-zA-Z/!?]))[^<]*+){0,400}"
 )
-
-
-def _skipper(start: str) -> re.Pattern[str]:
-    """Compile what matters to nobody: text, plain comments, start tags that do not begin with ``start``, most end tags.
-
-    The repeat is bounded because a backtracking one keeps a record of each round.
-    """
-    rest = f"{_NAME}{_ATTRIBUTES}>"
-    tags = f"(?!{start}){rest}|/(?!{_any_case(*_END)}[{_WS}/>]){rest}"
-    comment = r"!--(?!-?>|\[)(?s:.*?)--!?>"
-    return re.compile(rf"[^<]*+(?:<(?:{tags}|{comment}|(?![a-zA-Z/!?]))[^<]*+){{0,400}}")
-
-
-_SKIP = _skipper(f"{_any_case(*_START)}[{_WS}/>]")
-# Of the images only those matter that may be pixels of ours; most mails have many others.
-_SKIP_TO_IMAGES = _skipper(f"(?:{_any_case(*_START)}[{_WS}/>]|{_any_case('img')}[{_WS}/][^<]*?/o/)")
-
+# Up to the next thing that matters; a link is read at once.
+_STEP = re.compile(rf"{_SKIP}(?:<([aA](?:[rR][eE][aA])?+|{any_case(*_VML)})(?={NAME_END}){HREF}|)")
 _TEXT = re.compile(r"[^<]*+(?:<(?![a-zA-Z/!?])[^<]*+){0,400}")
 _COMMENT_END = re.compile(r"--!?+>")
-_CONDITIONAL = re.compile(rf"<!--\[{_any_case('if')}[{_WS}(!][^\]>]*+\]>")
-_HREF = re.compile(_any_case("href"))
-_RAW_END = {name: re.compile(rf"</{_any_case(name)}(?=[{_WS}/>])") for name in _RAW}
-_SCRIPT_MARK = re.compile(rf"<!(?=--)|-->|<(/?+){_any_case('script')}(?=[{_WS}/>])")
+_CONDITIONAL = re.compile(rf"<!--\[{any_case('if')}[{WHITE_SPACE}(!][^\]>]*+\]>")
+_SCRIPT_MARK = re.compile(rf"<!(?=--)|-->|<(/?+){any_case('script')}(?={NAME_END})")
+_TAG_OPEN = re.compile("/?+[a-zA-Z]")
 
 # HTML Standard, section 13.2.6.5: start tags that end foreign content.
 _BREAKOUT = re.compile(
@@ -88,19 +75,6 @@ _VOID = frozenset(
 )
 
 
-class Attribute(NamedTuple):
-    """One attribute of a tag; positions are offsets into the source."""
-
-    #: Lower case.
-    name: str
-    start: int
-    #: Behind the closing quote, if there is one.
-    end: int
-    #: Where the value begins and ends, without quotes; both -1 where there is no value.
-    value_start: int
-    value_end: int
-
-
 class Anchor(NamedTuple):
     """A live element with an ``href`` that a reader can click."""
 
@@ -109,9 +83,13 @@ class Anchor(NamedTuple):
     #: Where its start tag begins and ends.
     start: int
     end: int
-    href: Attribute
-    #: All attributes in order, later duplicates included.
-    attributes: tuple[Attribute, ...]
+    #: Where the value of its ``href`` begins and ends, without quotes.
+    href_start: int
+    href_end: int
+
+    def read_attributes(self, html: str) -> list[Attribute]:
+        """Return all attributes in order, later duplicates included."""
+        return read_attributes(html, self.start + 1 + len(self.element), self.end - 1)
 
 
 class Image(NamedTuple):
@@ -122,8 +100,7 @@ class Image(NamedTuple):
     src: Attribute
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
+class Scan(NamedTuple):
     """What was found in one HTML text."""
 
     anchors: tuple[Anchor, ...]
@@ -209,16 +186,20 @@ class _Lexer:
         )
 
     def read(self, position: int, end: int) -> None:
-        skip = (_SKIP_TO_IMAGES if self.images_wanted else _SKIP).match
-        while True:
-            match = _TEXT.match(self.html, position, end) if self.stack else skip(self.html, position, end)
+        marks = _find_image_tags(self.html) if self.images_wanted else iter(())
+        mark = next(marks, end)
+        while position < end:
+            while mark < position:
+                mark = next(marks, end)
+            match = (_TEXT if self.stack else _STEP).match(self.html, position, mark)
             position = match.end() if match else end
-            if position >= end:
-                return
-            self.steps += 1
+            if match and match.lastindex:
+                self.add_link(match)
+            elif position < end:
+                self.steps += 1
+                position = self.read_markup(position, end)
             if self.steps > MAX_STEPS or len(self.anchors) > MAX_LINKS:
                 raise RewriteError("the HTML has too many links or too much markup to be edited", offset=position)
-            position = self.read_markup(position, end)
 
     def read_markup(self, position: int, end: int) -> int:
         """Read what begins with the ``<`` at ``position``.
@@ -227,7 +208,7 @@ class _Lexer:
         """
         if self.html.startswith("<!--", position, end):
             return self.read_comment(position, end)
-        if tag := _TAG.match(self.html, position, end):
+        if tag := TAG.match(self.html, position, end):
             return self.read_tag(tag, end)
         follower = self.html[position + 1 : min(position + 3, end)]
         if self.html.startswith("<![CDATA[", position, end) and self.stack and self.stack[-1].space != "html":
@@ -246,15 +227,14 @@ class _Lexer:
         return end
 
     def read_comment(self, position: int, end: int) -> int:
-        for abrupt in ("<!-->", "<!--->"):
-            if self.html.startswith(abrupt, position, end):
-                return position + len(abrupt)
+        if self.html.startswith((">", "->"), position + 4, end):
+            return self.html.index(">", position) + 1
         close = _COMMENT_END.search(self.html, position + 4, end)
         if close is None:
             return self.after(-1, 0, position, end)
         if not self.conditional and not self.templates and self.html.startswith("[", position + 4):
             opening = _CONDITIONAL.match(self.html, position, close.start())
-            if opening and _HREF.search(self.html, opening.end(), close.start()):
+            if opening and "href" in self.html[opening.end() : close.start()].lower():
                 self.read_conditional(opening.end(), close.start())
         return close.end()
 
@@ -306,12 +286,12 @@ class _Lexer:
             return self.after(-1, 0, tag.start(), end)
         if name == "script":
             return self.read_raw_end(self.find_script_end(tag.end(), end), tag.start(), end)
-        close = _RAW_END[name].search(self.html, tag.end(), end)
+        close = _raw_end(name).search(self.html, tag.end(), end)
         return self.read_raw_end(close.start() if close else -1, tag.start(), end)
 
     def read_raw_end(self, close: int, start: int, end: int) -> int:
         """Read the end tag at ``close`` of the raw text that ``start`` begins; -1 where there is none."""
-        tag = _TAG.match(self.html, close, end) if close >= 0 else None
+        tag = TAG.match(self.html, close, end) if close >= 0 else None
         return tag.end() if tag else self.after(-1, 0, start, end)
 
     def find_script_end(self, position: int, end: int) -> int:
@@ -393,7 +373,7 @@ class _Lexer:
         return not attributes or attributes[-1].value_end != tag.end() - 1
 
     def html_annotation(self, tag: re.Match[str]) -> bool:
-        encoding = _first(self.attributes(tag), "encoding")
+        encoding = find_first(self.attributes(tag), "encoding")
         if encoding is None:
             return False
         value = self.html[encoding.value_start : encoding.value_end].lower()
@@ -402,30 +382,36 @@ class _Lexer:
     def has_any(self, tag: re.Match[str], names: frozenset[str]) -> bool:
         return any(attribute.name in names for attribute in self.attributes(tag))
 
-    def attributes(self, tag: re.Match[str]) -> tuple[Attribute, ...]:
-        return tuple(map(_attribute, _ATTRIBUTE.finditer(self.html, tag.start(3), tag.end(3))))
+    def attributes(self, tag: re.Match[str]) -> list[Attribute]:
+        return read_attributes(self.html, *tag.span(3))
+
+    def add_link(self, step: re.Match[str]) -> None:
+        """Add the link that a step over what does not matter ended with."""
+        if not self.templates:
+            href_start, href_end = step.span(step.lastindex or 0)
+            self.anchors.append(Anchor(step[1].lower(), step.start(1) - 1, step.end(), href_start, href_end))
 
     def add_anchor(self, name: str, tag: re.Match[str]) -> None:
-        attributes = self.attributes(tag)
-        href = _first(attributes, "href")
+        href = find_first(self.attributes(tag), "href")
         if href is not None and not self.templates:
-            self.anchors.append(Anchor(name, tag.start(), tag.end(), href, attributes))
+            self.anchors.append(Anchor(name, tag.start(), tag.end(), href.value_start, href.value_end))
 
     def add_image(self, tag: re.Match[str]) -> None:
-        src = _first(self.attributes(tag), "src")
+        src = find_first(self.attributes(tag), "src")
         if src is not None and self.images_wanted and not self.templates and not self.conditional:
             self.images.append(Image(tag.start(), tag.end(), src))
 
 
-def _attribute(match: re.Match[str]) -> Attribute:
-    group = match.lastindex or 1
-    value_start, value_end = match.span(group) if group > 1 else (-1, -1)
-    return Attribute(match[1].lower(), match.start(), match.end(), value_start, value_end)
+@cache
+def _raw_end(name: str) -> re.Pattern[str]:
+    return re.compile(rf"</{any_case(name)}(?={NAME_END})")
 
 
-def _first(attributes: tuple[Attribute, ...], name: str) -> Attribute | None:
-    """Return the first attribute of that name that has a value; a valueless first one hides the later ones."""
-    for attribute in attributes:
-        if attribute.name == name:
-            return attribute if attribute.value_start >= 0 else None
-    return None
+def _find_image_tags(html: str) -> Iterator[int]:
+    """Yield where tags begin that may be pixels of ours; most images are not, and need not be looked at."""
+    position = 0
+    while (path := html.find("/o/", position)) >= 0:
+        start = html.rfind("<", position, path)
+        if start >= 0 and html[start + 1 : start + 4].lower() == "img":
+            yield start
+        position = path + 3

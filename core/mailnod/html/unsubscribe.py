@@ -84,6 +84,8 @@ def is_unsubscribe_text(html: str, start: int) -> bool:
     close = _CLOSE.search(html, start, start + _MAX_INNER)
     if close is None:
         return False
-    text = unescape(_MARKUP.sub("", html[start : close.start()]))
-    words = text.replace("’", "'").replace("\N{ZERO WIDTH SPACE}", "").split()
+    text = html[start : close.start()]
+    if "<" in text:
+        text = _MARKUP.sub("", text)
+    words = unescape(text).replace("’", "'").replace("\N{ZERO WIDTH SPACE}", "").split()
     return " ".join(words).strip(_EDGES).casefold() in _PHRASES

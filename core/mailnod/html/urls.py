@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from mailnod.errors import ConfigurationError
@@ -35,7 +35,9 @@ MAX_TRACKED_URL: Final = 2000
 _PLAIN = re.compile(r"https?://((?:[a-z0-9\-]{1,63}\.){1,9}[a-z][a-z0-9\-]{0,62})(?:[/?#][!-;=?-Z\]-z~]*)?")
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.\-]*):")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_UNQUOTED = re.compile(r"[^A-Za-z0-9_.\-~/:?@,]")
+# Stays as it is in the parameter ``u``; "%" because what it stands for was encoded before.
+_QUOTED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~/:?@,%"
+_UNQUOTED = re.compile(rf"[^{re.escape(_QUOTED.decode())}]")
 _ESCAPES = {chr(number): f"%{number:02X}" for number in range(0x80)}
 _EDGE = "".join(map(chr, range(0x21)))
 _AUTHORITY_END = re.compile(r"[/\\?#]")
@@ -47,8 +49,7 @@ _PLACEHOLDERS = (("{{", "}}"), ("{%", "%}"), ("<%", "%>"), ("*|", "|*"), ("[link
 _SUBSTITUTION = re.compile(r"-[A-Za-z][\w.]*-")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
+class Destination(NamedTuple):
     """What a browser makes of an ``href``."""
 
     #: The absolute http(s) URL with slashes repaired, or the stripped value where it cannot be tracked.
@@ -66,7 +67,7 @@ def find_destination(value: str) -> Destination:
     :returns: the destination, or the obstacle in words.
     """
     if plain := _PLAIN.fullmatch(value):
-        return Destination(url=value, host=plain[1])
+        return Destination(value, plain[1])
     url = value.strip(_EDGE).replace("\t", "").replace("\n", "").replace("\r", "")
     if obstacle := _find_placeholder(url):
         return Destination(url=url, obstacle=obstacle)
@@ -181,7 +182,9 @@ def quote_destination(url: str) -> str:
     :param url: the exact destination.
     :returns: ASCII without quotes, white space, ``&``, ``+``, ``#``, ``=``, ``<`` or ``>``.
     """
-    return _UNQUOTED.sub(_percent_encode, url)
+    # Hardly a URL has other characters to be encoded than these three.
+    quoted = url.replace("%", "%25").replace("&", "%26").replace("=", "%3D")
+    return _UNQUOTED.sub(_percent_encode, quoted) if quoted.encode().translate(None, _QUOTED) else quoted
 
 
 def _percent_encode(match: re.Match[str]) -> str:

@@ -156,8 +156,8 @@ def test_plugin_changes_destination(changed: str, url: str) -> None:
     """A plugin's destination is used when it is a good URL, else ignored."""
     plan = compile_html("<a href='https://e.example/'>x</a>", change_url=lambda url, link: changed)
     assert [link.url for link in plan.links] == [url]
-    href = scan(plan.fill(TOKEN)).anchors[0].href
-    query = urlsplit(decode_attribute(plan.fill(TOKEN)[href.value_start : href.value_end])).query
+    anchor = scan(plan.fill(TOKEN)).anchors[0]
+    query = urlsplit(decode_attribute(plan.fill(TOKEN)[anchor.href_start : anchor.href_end])).query
     assert parse_qs(query)["u"] == [url]
 
 
