@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,11 +42,15 @@ if not django_settings.configured:
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         ROOT_URLCONF="mailnod_django.urls",
+        TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates"}],
         USE_TZ=True,
         MAILNOD={"SECRET_KEYS": "a secret of the tests", "WORKER": "none"},
         **({"MAILERS": {}} if HAS_MAILERS else {}),
     )
     django.setup()
+    if find_spec("djcelery_email"):
+        # It sets its defaults when it is first imported, which must not happen while a test overrides settings.
+        import_module("djcelery_email.conf")
 
 
 class Setup(Protocol):

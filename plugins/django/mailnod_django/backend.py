@@ -26,6 +26,7 @@ from mailnod_django.message import (
     find_header,
     find_html,
     get_call_keyword,
+    is_for_staff,
     list_recipients,
     pin_message_id,
     read_attributes,
@@ -250,6 +251,9 @@ def _prepare(tracker: Tracker, message: EmailMessage, outgoing: EmailMessage, ke
 
 def _read_layers(message: EmailMessage, keyword: Override) -> list[tuple[str, Override]]:
     layers = []
+    if is_for_staff(message):
+        # Error reports go out with whole pages in them, and nobody who sends one can say how it is tracked.
+        layers.append(("mail to ADMINS or MANAGERS", OFF))
     header = read_headers((str(name), str(value)) for name, value in (message.extra_headers or {}).items())
     if header is not None:
         layers.append(("header", header))

@@ -24,6 +24,7 @@ __all__ = [
     "find_header",
     "find_html",
     "get_call_keyword",
+    "is_for_staff",
     "list_recipients",
     "pin_message_id",
     "read_attributes",
@@ -146,6 +147,13 @@ def find_header(message: EmailMessage, wanted: str) -> str | None:
 def list_recipients(message: EmailMessage) -> tuple[str, ...]:
     """Return the bare addresses of To, Cc and Bcc, in order, each once."""
     return tuple(dict.fromkeys(_bare(str(recipient)) for recipient in message.recipients()))
+
+
+def is_for_staff(message: EmailMessage) -> bool:
+    """Return whether a message is one of Django's own to ``ADMINS`` or ``MANAGERS``: an error report, for example."""
+    people = (*settings.ADMINS, *settings.MANAGERS)
+    addresses = {_bare(str(person if isinstance(person, str) else person[-1])) for person in people}
+    return message.from_email == settings.SERVER_EMAIL and addresses.issuperset(list_recipients(message))
 
 
 def find_html(message: EmailMessage) -> list[str]:
