@@ -159,6 +159,19 @@ class StoreContract:
         assert store.get_deliveries(message_id=deliveries[1].envelope.message_id) == [deliveries[1]]
         assert store.get_deliveries(message_id="<nobody@example.com>") == []
 
+    def test_deliveries_are_found_by_recipient(self, store: Store) -> None:
+        """An address finds the deliveries that went to it, alone or with others, however it is written."""
+        alone, together, other = (
+            make_delivery("ann@example.com"),
+            make_delivery("bo@example.com", "ann@example.com"),
+            make_delivery("cy@example.com"),
+        )
+        for delivery in (alone, together, other):
+            store.add_delivery(delivery)
+        assert store.get_deliveries(recipient="Ann@Example.COM") == [together, alone]
+        assert store.get_deliveries(recipient="ann@example.com", message_id=other.envelope.message_id) == []
+        assert store.get_deliveries(recipient="nobody@example.com") == []
+
     def test_broken_text_is_kept_as_far_as_text_goes(self, store: Store) -> None:
         """Lone surrogates and NUL, as broken headers yield them, become question marks and raise nothing."""
         delivery = make_delivery(subject="a\udcff\x00b", metadata={"k": "\udcff"})
@@ -271,7 +284,7 @@ class StoreContract:
         """A denial on one axis and purpose suppresses every delivery to the address, shared bodies included."""
         alone, shared, other = (
             make_delivery(),
-            make_delivery("bo@example.com", "Ann@Example.com"),
+            make_delivery("bo@example.com", "ann@example.com"),
             make_delivery("c@d.e"),
         )
         for delivery in (alone, shared, other):
@@ -368,6 +381,17 @@ class StoreContract:
         assert store.get_due(now=after(SETTLE_S)) == [early]
         assert store.get_due(now=after(SETTLE_S + 1)) == [early, late]
         assert store.get_due(now=after(SETTLE_S + 1), limit=1) == [early]
+
+    def test_waiting_observations_are_counted_until_they_are_judged(self, store: Store) -> None:
+        """What has not settled counts as waiting too; what is judged does not."""
+        assert store.count_waiting() == 0
+        delivery = make_delivery()
+        store.add_delivery(delivery)
+        observation = make_observation(delivery.id)
+        store.add_observations([observation], settle_s=10)
+        assert store.count_waiting() == 1
+        store.publish([(observation, make_verdict())], now=after(20))
+        assert store.count_waiting() == 0
 
     def test_published_observation_is_due_no_more(self, store: Store) -> None:
         """What was judged leaves the queue."""

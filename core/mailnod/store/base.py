@@ -97,6 +97,10 @@ class Store(Protocol):
         """Return observations whose settle time has passed and that wait for judging, oldest first."""
         ...
 
+    def count_waiting(self) -> int:
+        """Return how many observations wait for judging, due or not, those to be judged again included."""
+        ...
+
     def get_windows(self, observations: Sequence[Observation]) -> list[Window]:
         """Return for each observation its delivery, all hits on that within ten minutes, and of the address within one.
 
@@ -125,8 +129,15 @@ class Store(Protocol):
         """Return every verdict on an observation, oldest first, with the time of its publication."""
         ...
 
-    def get_deliveries(self, *, message_id: str | None = None, limit: int = 100) -> list[Delivery]:
-        """Return deliveries, newest first; ``limit`` is 1 to 10,000, and the nearest of them where it is outside."""
+    def get_deliveries(
+        self, *, message_id: str | None = None, recipient: str | None = None, limit: int = 100
+    ) -> list[Delivery]:
+        """Return deliveries, newest first.
+
+        :param message_id: only those of this message.
+        :param recipient: one address; only those that went to it, alone or with others.
+        :param limit: at most this many, 1 to 10,000, and the nearest of them where it is outside.
+        """
         ...
 
     def get_metrics(self, *, by: GroupBy = "all", limit: int = 100) -> list[Metrics]:

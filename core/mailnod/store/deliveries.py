@@ -14,7 +14,7 @@ from mailnod.store import consents, rollups
 from mailnod.store.addresses import get_domain
 from mailnod.store.rows import DELIVERY_COLUMNS, list_columns, read_delivery, to_micros, to_text, write_delivery
 
-__all__ = ["DELIVERY_FIELDS", "add_delivery", "get_deliveries", "get_delivery", "set_state"]
+__all__ = ["DELIVERY_FIELDS", "WENT_TO", "add_delivery", "get_deliveries", "get_delivery", "set_state"]
 
 _INSERT = f"""
     INSERT INTO deliveries ({list_columns(DELIVERY_COLUMNS)}) VALUES (?{", ?" * (len(DELIVERY_COLUMNS) - 1)})
@@ -32,6 +32,10 @@ DELIVERY_FIELDS = f"""
         SELECT coalesce(r.address, '') AS address
         FROM delivery_recipients AS dr LEFT JOIN recipients AS r ON r.id = dr.recipient_id
         WHERE dr.delivery_id = d.id ORDER BY dr.position))
+"""
+#: The ids of the deliveries that went to an address, which is given by its hash.
+WENT_TO = """
+    SELECT dr.delivery_id FROM delivery_recipients AS dr JOIN recipients AS r ON r.id = dr.recipient_id WHERE r.hash = ?
 """
 
 
@@ -75,10 +79,18 @@ def get_delivery(connection: sqlite3.Connection, delivery_id: bytes) -> Delivery
     return found[0] if found else None
 
 
-def get_deliveries(connection: sqlite3.Connection, *, message_id: str | None, limit: int) -> list[Delivery]:
+def get_deliveries(
+    connection: sqlite3.Connection, *, message_id: str | None, recipient: str | None, limit: int
+) -> list[Delivery]:
     """Return deliveries, those added last first."""
-    where, parameters = ("", []) if message_id is None else ("WHERE d.message_id = ?", [to_text(message_id)])
-    return _select(connection, f"{where} ORDER BY d.seq DESC LIMIT ?", [*parameters, limit])
+    conditions, parameters = ["TRUE"], list[object]()
+    if message_id is not None:
+        conditions.append("d.message_id = ?")
+        parameters.append(to_text(message_id))
+    if recipient is not None:
+        conditions.append(f"d.id IN ({WENT_TO})")
+        parameters.append(consents.find_recipient(connection, recipient))
+    return _select(connection, f"WHERE {' AND '.join(conditions)} ORDER BY d.seq DESC LIMIT ?", [*parameters, limit])
 
 
 def _select(connection: sqlite3.Connection, clauses: str, parameters: Sequence[object]) -> list[Delivery]:

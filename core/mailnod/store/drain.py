@@ -17,7 +17,7 @@ from mailnod.store.database import get_primary_code
 from mailnod.store.journal import LOCK_SUFFIX, SUFFIX, begin_write, connect
 from mailnod.store.rows import OBSERVATION_COLUMNS, list_columns, read_observation
 
-__all__ = ["CORRUPT_SUFFIX", "drain"]
+__all__ = ["CORRUPT_SUFFIX", "count_pending", "drain"]
 
 #: What a damaged journal is renamed to.
 CORRUPT_SUFFIX = ".corrupt"
@@ -35,6 +35,20 @@ _BUSY_TIMEOUT_S = 5.0
 _SELECT = f"SELECT seq, {list_columns(OBSERVATION_COLUMNS)} FROM hits"  # noqa: S608
 # A number that is free again is given to the next hit, so the number alone would not do.
 _DELETE = "DELETE FROM hits WHERE seq = ? AND id = ?"
+
+
+def count_pending(folder: Path) -> int:
+    """Return how many hits lie in the journals; one that cannot be read now counts nothing.
+
+    :param folder: where the journals lie; it need not exist.
+    """
+    pending = 0
+    for path in folder.glob(f"*{SUFFIX}"):
+        with contextlib.suppress(sqlite3.Error):
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            with contextlib.closing(connection):
+                pending += connection.execute("SELECT count(*) FROM hits").fetchone()[0]
+    return pending
 
 
 def drain(

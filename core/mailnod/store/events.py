@@ -12,7 +12,7 @@ from typing import Any
 
 from mailnod.model import Event, EventFilter, EventRecord, EventType, Kind, Observation, Publication, Verdict
 from mailnod.store import consents
-from mailnod.store.deliveries import DELIVERY_FIELDS
+from mailnod.store.deliveries import DELIVERY_FIELDS, WENT_TO
 from mailnod.store.observations import OBSERVATION_FIELDS
 from mailnod.store.rollups import Groups, Rollups
 from mailnod.store.rows import (
@@ -180,8 +180,7 @@ def _restrict(connection: sqlite3.Connection, filter: EventFilter) -> Iterator[t
         if value is not None:
             yield f"{column} = ?", [to_text(value) if isinstance(value, str) else value]
     if filter.recipient is not None:
-        went_to = "SELECT dr.delivery_id FROM delivery_recipients AS dr JOIN recipients AS r ON r.id = dr.recipient_id"
-        yield f"e.delivery_id IN ({went_to} WHERE r.hash = ?)", [consents.find_recipient(connection, filter.recipient)]
+        yield f"e.delivery_id IN ({WENT_TO})", [consents.find_recipient(connection, filter.recipient)]
     if filter.since is not None:
         yield "e.occurred_at >= ?", [to_micros(filter.since)]
     if filter.until is not None:

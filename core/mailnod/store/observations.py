@@ -15,7 +15,7 @@ from mailnod.model import Observation, Window
 from mailnod.store import deliveries
 from mailnod.store.rows import OBSERVATION_COLUMNS, list_columns, read_observation, to_micros, write_observation
 
-__all__ = ["OBSERVATION_FIELDS", "add_observations", "get_due", "get_windows"]
+__all__ = ["OBSERVATION_FIELDS", "add_observations", "count_waiting", "get_due", "get_windows"]
 
 #: What :func:`~mailnod.store.rows.read_observation` reads, of rows of observations ``o`` and user_agents ``ua``.
 OBSERVATION_FIELDS = list_columns(OBSERVATION_COLUMNS, of="o").replace("o.user_agent", "ua.value")
@@ -72,6 +72,12 @@ def add_observations(
 def get_due(connection: sqlite3.Connection, *, now: datetime, limit: int) -> list[Observation]:
     """Return the observations that are due, those due longest first."""
     return [read_observation(row) for row in connection.execute(_DUE, (to_micros(now), limit))]
+
+
+def count_waiting(connection: sqlite3.Connection) -> int:
+    """Return how many observations are in the queue."""
+    ((count,),) = connection.execute("SELECT count(*) FROM queue").fetchall()
+    return int(count)
 
 
 def get_windows(connection: sqlite3.Connection, observations: Sequence[Observation]) -> list[Window]:

@@ -89,6 +89,11 @@ class SQLiteStore:
         with self._database.read() as connection:
             return hits.get_due(connection, now=now, limit=limit)
 
+    def count_waiting(self) -> int:
+        """Return how many observations wait for judging, due or not."""
+        with self._database.read() as connection:
+            return hits.count_waiting(connection)
+
     def get_windows(self, observations: Sequence[Observation]) -> list[Window]:
         """Return what each observation is judged by."""
         with self._database.read() as connection:
@@ -111,10 +116,12 @@ class SQLiteStore:
         with self._database.read() as connection:
             return events.get_verdicts(connection, observation_id)
 
-    def get_deliveries(self, *, message_id: str | None = None, limit: int = 100) -> list[Delivery]:
+    def get_deliveries(
+        self, *, message_id: str | None = None, recipient: str | None = None, limit: int = 100
+    ) -> list[Delivery]:
         """Return deliveries, those added last first."""
         with self._database.read() as connection:
-            return deliveries.get_deliveries(connection, message_id=message_id, limit=_cap(limit))
+            return deliveries.get_deliveries(connection, message_id=message_id, recipient=recipient, limit=_cap(limit))
 
     def get_metrics(self, *, by: GroupBy = "all", limit: int = 100) -> list[Metrics]:
         """Return counts from the rollups."""

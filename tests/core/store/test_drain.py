@@ -15,7 +15,7 @@ import pytest
 from contracts.store_contract import DENIED, after, make_consent, make_delivery, make_observation
 from mailnod.errors import StoreUnavailableError
 from mailnod.model import Observation
-from mailnod.store.drain import drain
+from mailnod.store.drain import count_pending, drain
 from mailnod.store.journal import Journal
 from mailnod.store.sqlite import SQLiteStore
 
@@ -243,3 +243,18 @@ def test_leftovers_are_swept(folder: Path, store: SQLiteStore) -> None:
     (folder / "1-aa.journal-wal").touch()
     drain(folder, store, settle_s=0)
     assert list(folder.iterdir()) == []
+
+
+def test_pending_hits_are_counted_where_they_lie(folder: Path, tmp_path: Path) -> None:
+    """Hits of every journal count until they are drained, and a damaged one stands in nobody's way."""
+    assert count_pending(folder) == 0
+    fill(folder, 3)
+    live = Journal(folder)
+    live.append(make_observation(b"8 bytes.", at=after(9)))
+    (folder / "1.journal").write_bytes(b"no journal")
+    assert count_pending(folder) == 4
+    store = SQLiteStore(tmp_path / "mailnod.db")
+    drain(folder, store, settle_s=0)
+    assert count_pending(folder) == 0
+    live.close()
+    store.close()
