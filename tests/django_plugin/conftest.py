@@ -44,7 +44,7 @@ if not django_settings.configured:
         ROOT_URLCONF="mailnod_django.urls",
         TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates"}],
         USE_TZ=True,
-        MAILNOD={"SECRET_KEYS": "a secret of the tests", "WORKER": "none"},
+        MAILNOD={"SECRET_KEYS": "a secret of the tests, long enough not to be guessed", "WORKER": "none"},
         **({"MAILERS": {}} if HAS_MAILERS else {}),
     )
     django.setup()
@@ -91,7 +91,7 @@ def set_up(server: MailServer, clock: FrozenClock, tmp_path: Path) -> Iterator[S
         ) -> Tracker:
             given = {
                 "DATABASE": tmp_path / "mailnod.db",
-                "SECRET_KEYS": "a secret of the tests",
+                "SECRET_KEYS": "a secret of the tests, long enough not to be guessed",
                 "BASE_URL": "https://track.example.com/t",
                 "WORKER": "none",
                 "ROUTES": {"default": {"track_opens": True, "track_clicks": True, "consent": "assumed"}},

@@ -355,6 +355,52 @@ def test_a_message_that_signs_itself_signs_what_leaves(set_up: SetUp, server: Pi
     assert int(server.received[0].message["X-Signed-Length"]) == len(server.received[0].html) > len(HTML)
 
 
+# -- one mail for each recipient --------------------------------------------------------------------------------------
+
+
+def split_to(*names: str) -> TrackedEmail:
+    """Return a message that is to be split."""
+    return make_message(names[0], cc=list(names[1:-1]), bcc=list(names[-1:]), recipient_mode="split")
+
+
+def test_a_split_message_counts_once(set_up: SetUp, server: PickyServer) -> None:
+    """Copies go over one connection with equal Message-ID and date, and the caller's count is of messages."""
+    tracker = set_up()
+    sent = mail.get_connection().send_messages([split_to("a@example.com", "b@example.com", "c@example.com")])
+    assert (sent, server.connections) == (1, 1)
+    assert [received.recipients for received in server.received] == [(f"{name}@example.com",) for name in "abc"]
+    for name in ("Message-ID", "Date", "To", "Cc"):
+        assert len({str(received.message[name]) for received in server.received}) == 1
+    assert read_states(tracker) == dict.fromkeys(["a@example.com", "b@example.com", "c@example.com"], "accepted")
+
+
+def test_a_refused_recipient_keeps_no_other_from_their_mail(set_up: SetUp, server: PickyServer) -> None:
+    """As with one body, refused recipients are an error only where all of them are refused."""
+    tracker = set_up()
+    assert split_to("refused@example.com", "b@example.com", "refused2@example.com").send() == 1
+    assert [received.recipients for received in server.received] == [("b@example.com",)]
+    states = {"refused@example.com": "failed", "b@example.com": "accepted", "refused2@example.com": "failed"}
+    assert read_states(tracker) == states
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        split_to("refused@example.com", "refused2@example.com").send()
+
+
+def test_a_backend_that_asks_nobody_for_recipients_gets_one_body(set_up: SetUp) -> None:
+    """Queues and providers read To, Cc and Bcc themselves, and would send each copy to everybody."""
+    tracker = set_up(inner=f"{HERE}.QuietBackend")
+    split_to("a@example.com", "b@example.com").send()
+    (copied,) = QuietBackend.kept
+    assert copied.recipients() == ["a@example.com", "b@example.com"]
+    assert len(tracker.store.get_deliveries()) == 1
+
+
+def test_split_copies_in_djangos_outbox_know_whom_they_are_for(set_up: SetUp) -> None:
+    """Django copies what it puts into its outbox, addresses included."""
+    set_up(inner="django.core.mail.backends.locmem.EmailBackend")
+    assert split_to("a@example.com", "b@example.com").send() == 1
+    assert [kept.recipients() for kept in mail.outbox] == [["a@example.com"], ["b@example.com"]]
+
+
 # -- shortcuts --------------------------------------------------------------------------------------------------------
 
 

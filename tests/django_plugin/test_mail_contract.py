@@ -118,7 +118,7 @@ class TestDjango(MailAdapterContract):
         """Set Django up for the time of a test."""
         app: Any = apps.get_app_config("mailnod_django")
         given = {name.upper(): value for name, value in settings.items()}
-        mailnod = {"SECRET_KEYS": "a secret of the tests", "PLUGINS": plugins, **given}
+        mailnod = {"SECRET_KEYS": "a secret of the tests, long enough not to be guessed", "PLUGINS": plugins, **given}
         with override_settings(MAILNOD=mailnod, **self.name_backends(port)):
             if not self.mailers and hasattr(django_settings, "MAILERS"):
                 del django_settings.MAILERS

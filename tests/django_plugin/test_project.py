@@ -138,6 +138,7 @@ def test_a_good_set_up_has_no_warnings(set_up: SetUp) -> None:
         ({"ROUTES": {"news": {"track_opens": True}}}, "mailnod.W004"),
         ({"ROUTES": '{"news": {"track_opens": true}}'}, "mailnod.W004"),
         ({"SECRET_KEYS": None}, "mailnod.W005"),
+        ({"SECRET_KEYS": "short"}, "mailnod.W006"),
     ],
 )
 def test_doubtful_settings_are_found(set_up: SetUp, given: dict[str, Any], found: str) -> None:

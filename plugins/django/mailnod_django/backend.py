@@ -6,12 +6,14 @@ import inspect
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from smtplib import SMTPRecipientsRefused
 from typing import Any
 
 import django
 from django.core import mail as django_mail
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 from django.utils.module_loading import import_string
 
 from mailnod import ConfigurationError, Envelope, Override, Prepared, Tracker, make_override, read_headers
@@ -21,16 +23,19 @@ from mailnod_django.apps import get_app
 from mailnod_django.conf import DEFAULT_INNER
 from mailnod_django.esp import is_anymail, leave_tracking_to_esp, leave_tracking_to_us
 from mailnod_django.message import (
+    address_to,
     check_headers,
     copy_message,
     find_header,
     find_html,
+    find_message_id,
+    find_texts,
     get_call_keyword,
     is_for_staff,
     list_recipients,
-    pin_message_id,
+    pin_headers,
     read_attributes,
-    replace_html,
+    replace_parts,
     return_attributes,
 )
 from mailnod_django.signals import mail_tracked
@@ -48,7 +53,7 @@ class TrackedMail:
 
     #: What the app sent.
     original: EmailMessage
-    #: What leaves in its place.
+    #: The copy that leaves in its place; where a message is split, each of its copies is a mail of its own.
     message: EmailMessage
     #: The decision with its reasons; None where the message has no HTML part, or no recipients.
     prepared: Prepared | None
@@ -111,7 +116,7 @@ class EmailBackend(BaseEmailBackend):
         """Send messages, each as its tracked copy; those that were given are never changed but for what sending sets.
 
         :param overrides: override keywords for all of them; they go before everything but a denied consent.
-        :returns: what the backend that sends returns.
+        :returns: what the backend that sends returns; a message that is split counts once.
         :raises TypeError: an override keyword is unknown or has the wrong type.
         :raises BadHeaderError: a line break or NUL in a header of ours; nothing was sent.
         """
@@ -119,56 +124,67 @@ class EmailBackend(BaseEmailBackend):
         messages = list(email_messages or ())
         for message in messages:
             _check(message)
-        mails = [self._track(message, keyword) for message in messages]
+        groups = [self._track(message, keyword) for message in messages]
+        mails = [mail for group in groups for mail in group]
         for mail in mails:
             mail_tracked.send(type(self), mail=mail)
         before = [dict(getattr(mail.message, "__dict__", {})) for mail in mails]
+        if self._watch is not None:
+            self._watch.expect([mail.message for mail in group] for group in groups)
         result, raised = None, True
         try:
             result = self.inner.send_messages([mail.message for mail in mails])
             raised = False
         finally:
-            self._settle(mails, result, raised=raised)
+            left = self._settle(mails, result, raised=raised)
             for mail, attributes in zip(mails, before, strict=True):
                 if mail.message is not mail.original:
                     return_attributes(mail.original, mail.message, attributes)
-        return result
+        if len(mails) == len(groups) or not isinstance(result, int):
+            return result
+        return sum(any(left[id(mail.message)] for mail in group) for group in groups)
 
     def _open_inner(self, path: str, *, mailer: str | None, **options: Any) -> Any:
         return _open_backend(path, **options) if self.alias is None else _open_mailer(self.alias, mailer, **options)
 
-    def _track(self, message: EmailMessage, keyword: Override) -> TrackedMail:
+    def _track(self, message: EmailMessage, keyword: Override) -> list[TrackedMail]:
+        """Return the copies that leave in a message's place; one, unless it is split."""
         try:
             outgoing = copy_message(message)
         except Exception as error:
             # Something else than a message of Django's, which the backend that sends may still understand.
             log.error("a message could not be copied, it is sent untracked: %s", describe_error(error))
-            return TrackedMail(original=message, message=message, prepared=None)
-        prepared = None
-        if self._tracker is not None:
-            by_esp = self._esp_tracking == "esp" and is_anymail(self.inner)
-            try:
-                prepared = _prepare(self._tracker, message, outgoing, keyword)
-                if prepared is not None and prepared.changed and not by_esp:
-                    replace_html(outgoing, prepared.parts)
-            except Exception as error:
-                log.error("a message could not be read, it is sent untracked: %s", describe_error(error))
-                outgoing, prepared = copy_message(message), None
+            return [TrackedMail(original=message, message=message, prepared=None)]
+        copies = [TrackedMail(original=message, message=outgoing, prepared=None)]
+        if self._tracker is None:
+            return copies
+        by_esp = self._esp_tracking == "esp" and is_anymail(self.inner)
+        try:
+            prepared = _prepare(self._tracker, message, keyword, split=_can_split(self.inner))
+            if prepared:
+                copies = [
+                    TrackedMail(original=message, message=made, prepared=one)
+                    for one, made in zip(prepared, _make_copies(outgoing, prepared, rewrite=not by_esp), strict=True)
+                ]
+        except Exception as error:
+            log.error("a message could not be read, it is sent untracked: %s", describe_error(error))
+        for copied in copies if is_anymail(self.inner) else ():
             if by_esp:
-                leave_tracking_to_esp(self._tracker, self.inner, outgoing, prepared)
-            elif is_anymail(self.inner):
-                leave_tracking_to_us(self.inner, outgoing)
-        return TrackedMail(original=message, message=outgoing, prepared=prepared)
+                leave_tracking_to_esp(self._tracker, self.inner, copied.message, copied.prepared)
+            else:
+                leave_tracking_to_us(self.inner, copied.message)
+        return copies
 
-    def _settle(self, mails: Sequence[TrackedMail], result: Any, *, raised: bool) -> None:
+    def _settle(self, mails: Sequence[TrackedMail], result: Any, *, raised: bool) -> dict[int, bool | None]:
+        """Note how each mail went, and return that by the ids of the copies."""
         taken = {} if self._watch is None else self._watch.take(mail.message for mail in mails)
         otherwise = self._guess(result, raised=raised, watched=bool(taken), count=len(mails))
+        fates = {id(mail.message): taken.get(id(mail.message), otherwise) for mail in mails}
         for mail in mails:
-            if self._tracker is None or mail.prepared is None or mail.prepared.delivery is None:
-                continue
-            left = taken.get(id(mail.message), otherwise)
-            if left is not None:
+            left = fates[id(mail.message)]
+            if self._tracker is not None and mail.prepared is not None and left is not None:
                 (self._tracker.accepted if left else self._tracker.failed)(mail.prepared)
+        return fates
 
     def _guess(self, result: Any, *, raised: bool, watched: bool, count: int) -> bool | None:
         """Return whether messages left of which nothing was seen; None where nobody can tell, and they stay prepared.
@@ -194,6 +210,7 @@ class _Watch:
     def __init__(self, send: Any) -> None:
         self._send = send
         self._taken: dict[int, bool] = {}
+        self._copies: dict[int, list[int]] = {}
 
     @classmethod
     def on(cls, backend: Any) -> _Watch | None:
@@ -207,14 +224,32 @@ class _Watch:
 
     def __call__(self, message: EmailMessage, *args: Any, **kwargs: Any) -> Any:
         self._taken[id(message)] = False
-        sent = self._send(message, *args, **kwargs)
+        try:
+            sent = self._send(message, *args, **kwargs)
+        except SMTPRecipientsRefused:
+            # As with one body, refused recipients are an error only where all of them are refused.
+            copies = self._copies.get(id(message), [id(message)])
+            if id(message) == copies[-1] and not any(self._taken.get(copied) for copied in copies):
+                raise
+            return False
         self._taken[id(message)] = bool(sent)
         return sent
 
+    def expect(self, groups: Iterable[Sequence[EmailMessage]]) -> None:
+        """Learn which messages are copies of one."""
+        for group in groups:
+            keys = [id(message) for message in group]
+            if len(keys) > 1:
+                self._copies.update(dict.fromkeys(keys, keys))
+
     def take(self, messages: Iterable[EmailMessage]) -> dict[int, bool]:
         """Return what was noted of these messages, by their ids, and forget it."""
-        found = ((id(message), self._taken.pop(id(message), None)) for message in messages)
-        return {key: left for key, left in found if left is not None}
+        found = {}
+        for key in map(id, messages):
+            self._copies.pop(key, None)
+            if key in self._taken:
+                found[key] = self._taken.pop(key)
+        return found
 
 
 def _check(message: EmailMessage) -> None:
@@ -225,28 +260,45 @@ def _check(message: EmailMessage) -> None:
         return
 
 
-def _prepare(tracker: Tracker, message: EmailMessage, outgoing: EmailMessage, keyword: Override) -> Prepared | None:
-    parts = find_html(message)
-    recipients = list_recipients(message)
+def _prepare(tracker: Tracker, message: EmailMessage, keyword: Override, *, split: bool) -> list[Prepared]:
+    """Return what leaves in a message's place; nothing where it has no HTML part or no recipients."""
+    parts, recipients = find_html(message), list_recipients(message)
     if not parts or not recipients:
-        return None
-    headers = outgoing.extra_headers
+        return []
     envelope = Envelope(
-        message_id=pin_message_id(outgoing),
+        message_id=find_message_id(message),
         recipients=recipients,
         subject=str(message.subject or ""),
         sent_at=tracker.clock.now(),
     )
-    prepared = tracker.prepare(
-        envelope,
-        parts,
-        layers=_read_layers(message, keyword),
-        list_unsubscribe=find_header(message, "List-Unsubscribe"),
-    )
-    if prepared.delivery is None:
-        # What is not tracked leaves as it came.
-        outgoing.extra_headers = headers
-    return prepared
+    layers, texts = _read_layers(message, keyword), find_texts(message)
+    unsubscribe = find_header(message, "List-Unsubscribe")
+    if split:
+        return tracker.prepare_each(envelope, parts, layers=layers, texts=texts, list_unsubscribe=unsubscribe)
+    return [tracker.prepare(envelope, parts, layers=layers, texts=texts, list_unsubscribe=unsubscribe)]
+
+
+def _make_copies(outgoing: EmailMessage, prepared: Sequence[Prepared], *, rewrite: bool) -> list[EmailMessage]:
+    split = len(prepared) > 1
+    tracked = next((one.delivery for one in prepared if one.delivery is not None), None)
+    if tracked is not None:
+        # What is not tracked leaves as it came; all copies of one message have the same headers.
+        pin_headers(outgoing, tracked.envelope.message_id, date=split)
+    copies = []
+    for one in prepared:
+        fresh = copy_message(outgoing)
+        if one.changed and rewrite:
+            replace_parts(fresh, one.parts, one.texts)
+        if split:
+            address_to(fresh, one.recipients)
+        copies.append(fresh)
+    return copies
+
+
+def _can_split(backend: object) -> bool:
+    """Return whether a backend asks each message for its recipients; others send every copy to everybody."""
+    own = type(backend).__module__.startswith("django.core.mail.backends.")
+    return own or isinstance(backend, SMTPBackend)
 
 
 def _read_layers(message: EmailMessage, keyword: Override) -> list[tuple[str, Override]]:

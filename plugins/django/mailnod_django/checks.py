@@ -81,6 +81,9 @@ def _check_keys() -> Iterator[checks.CheckMessage]:
             id="mailnod.W005",
         )
 
+    for doubt in get_app().tracker.keyring.find_doubts():
+        yield checks.Warning(f"In MAILNOD['SECRET_KEYS'] {doubt}.", id="mailnod.W006")
+
 
 def _has_mailers() -> bool:
     return hasattr(settings, "MAILERS")

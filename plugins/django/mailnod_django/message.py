@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from email.utils import parseaddr
+from email.utils import formatdate, parseaddr
+from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -19,16 +20,19 @@ from mailnod.settings import refuse_unknown
 __all__ = [
     "BadHeaderError",
     "TrackedEmail",
+    "address_to",
     "check_headers",
     "copy_message",
     "find_header",
     "find_html",
+    "find_message_id",
+    "find_texts",
     "get_call_keyword",
     "is_for_staff",
     "list_recipients",
-    "pin_message_id",
+    "pin_headers",
     "read_attributes",
-    "replace_html",
+    "replace_parts",
     "return_attributes",
 ]
 
@@ -47,8 +51,9 @@ class TrackedEmail(EmailMultiAlternatives):
 
     :param args: as ``EmailMultiAlternatives`` takes them.
     :param kwargs: as ``EmailMultiAlternatives`` takes them, and the override keywords: ``track_opens`` and
-        ``track_clicks`` (True, False, or None to inherit), ``route``, ``campaign``, ``tags`` and ``metadata``. They can
-        be set as attributes later, on every other message too, and travel with the message when it is pickled.
+        ``track_clicks`` (True, False, or None to inherit), ``route``, ``campaign``, ``tags``, ``metadata``,
+        ``recipient_mode`` and ``test``. They can be set as attributes later, on every other message too, and travel
+        with the message when it is pickled.
     :raises TypeError: a keyword is unknown (the message names the nearest known one) or has the wrong type.
     :raises ValueError: a text holds a control character.
     """
@@ -127,15 +132,30 @@ def copy_message(message: EmailMessage) -> EmailMessage:
     return fresh
 
 
-def pin_message_id(message: EmailMessage) -> str:
-    """Return a message's Message-ID; where it has none, one is made and set, which Django would make anew each time."""
-    given = find_header(message, "Message-ID")
-    if given is not None:
-        return given
-    made = make_msgid(domain=str(DNS_NAME))
-    # In front, where Django itself would put it.
-    message.extra_headers = {"Message-ID": made, **message.extra_headers}
-    return made
+def find_message_id(message: EmailMessage) -> str:
+    """Return a message's Message-ID, or a new one where it has none."""
+    return find_header(message, "Message-ID") or make_msgid(domain=str(DNS_NAME))
+
+
+def pin_headers(message: EmailMessage, message_id: str, *, date: bool) -> None:
+    """Write down what Django would make anew each time a message is serialised: the Message-ID and, if asked, the date.
+
+    :param message: a copy.
+    """
+    pinned = {"Date": formatdate(localtime=settings.EMAIL_USE_LOCALTIME)} if date else {}
+    pinned["Message-ID"] = message_id
+    missing = {name: value for name, value in pinned.items() if find_header(message, name) is None}
+    # In front, where Django itself would put them.
+    message.extra_headers = {**missing, **message.extra_headers}
+
+
+def address_to(message: EmailMessage, recipients: Iterable[str]) -> None:
+    """Let a copy go to some of its recipients only; its headers stay, and Bcc shows in none of them.
+
+    :param message: a copy.
+    """
+    # Queues may pickle it, which rules out a function of our own on the copy.
+    vars(message)["recipients"] = partial(list, tuple(recipients))
 
 
 def find_header(message: EmailMessage, wanted: str) -> str | None:
@@ -166,14 +186,27 @@ def find_html(message: EmailMessage) -> list[str]:
     return [_decode(message, content) for content in _walk_html(message)]
 
 
-def replace_html(message: EmailMessage, parts: Iterable[str]) -> None:
-    """Set the text of each HTML part, in the order of :func:`find_html`; bytes stay bytes, alternatives their type."""
-    texts = iter(parts)
+def find_texts(message: EmailMessage) -> list[str]:
+    """Return the text of the body where it is plain text; attached texts are left alone."""
+    plain = str(message.content_subtype).lower() == "plain" and bool(message.body)
+    return [_decode(message, message.body)] if plain else []
+
+
+def replace_parts(message: EmailMessage, parts: Iterable[str], texts: Iterable[str]) -> None:
+    """Set the text of each HTML part and of the plain body; bytes stay bytes, alternatives their type.
+
+    :param message: a copy.
+    :param parts: in the order of :func:`find_html`.
+    :param texts: in the order of :func:`find_texts`.
+    """
+    html = iter(parts)
     if _has_html_body(message):
-        message.body = _like(message, message.body, next(texts))
+        message.body = _like(message, message.body, next(html))
+    for text in texts:
+        message.body = _like(message, message.body, text)
     if isinstance(message, EmailMultiAlternatives):
         message.alternatives = [
-            _replace(alternative, _like(message, alternative[0], next(texts))) if _is_html(alternative) else alternative
+            _replace(alternative, _like(message, alternative[0], next(html))) if _is_html(alternative) else alternative
             for alternative in message.alternatives
         ]
 
