@@ -158,6 +158,11 @@ class Consent:
     #: Where the proof lies, for a person to follow; free text, no address.
     evidence: str = ""
 
+    def __post_init__(self) -> None:
+        for state in (self.opens, self.clicks):
+            if not isinstance(state, ConsentState):
+                raise TypeError(f"a consent is a ConsentState, not {state!r}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from mailnod.errors import ConfigurationError
+from mailnod.html.urls import parse_base
 from mailnod.model import Route
 
 __all__ = ["PREFIX", "SETTINGS", "Setting", "Settings", "refuse_unknown"]
@@ -42,7 +43,7 @@ class Setting:
 class Settings:
     """Every setting, read and checked."""
 
-    secret_keys: str | None = None
+    secret_keys: str | None = field(default=None, repr=False)
     base_url: str | None = None
     database: Path = Path("mailnod.db")
     routes: Mapping[str, Route] = field(default_factory=lambda: MappingProxyType({}))
@@ -148,15 +149,20 @@ def _read_text(value: Any) -> str:
 
 
 def _read_base_url(value: Any) -> str:
-    text = _read_text(value)
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is not an http(s) URL with a host")
-    if parts.query or parts.fragment or parts.username is not None:
-        raise ValueError("has a query, a fragment or a user name")
-    if not re.fullmatch(r"[!#-;=?-\[\]_a-z~]+", text):
-        raise ValueError("has characters that do not belong in a URL")
-    return text.rstrip("/")
+    text = _read_text(value).rstrip("/")
+    # Only characters that no server, proxy or mail program writes in another way than they came.
+    match = re.fullmatch(
+        r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[\w.~-]+)*", text, re.ASCII | re.IGNORECASE
+    )
+    if match is None:
+        raise ValueError("is not an http(s) URL of a host and a path of letters, digits, '-', '.', '_' and '~'")
+    if urlsplit(text).port == 0:
+        raise ValueError("has the port 0")
+    try:
+        parse_base(text)
+    except ConfigurationError:
+        raise ValueError("is not a URL that a browser opens") from None
+    return text
 
 
 def _read_bool(value: Any) -> bool:
@@ -187,6 +193,14 @@ def _read_hosts(value: Any) -> tuple[str, ...]:
         if not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*|\[[0-9a-f:.]+\]", host):
             raise ValueError(f"holds {host!r}, which is not a host name")
     return tuple(hosts)
+
+
+def _read_recipients(value: Any) -> tuple[str, ...]:
+    recipients = tuple(item.lower() for item in _read_list(value))
+    for recipient in recipients:
+        if not re.fullmatch(r"[^@\s]*@[\w-]+(\.[\w-]+)*", recipient):
+            raise ValueError(f"holds {recipient!r}, which is neither an address nor '@' and a domain")
+    return recipients
 
 
 def _read_networks(value: Any) -> tuple[Network, ...]:
@@ -303,7 +317,7 @@ _TABLE = (
     ),
     Setting(
         name="test_recipients",
-        read=lambda value: tuple(item.lower() for item in _read_list(value)),
+        read=_read_recipients,
         default=(),
         form="addresses; '@qa.example.com' means everyone there",
         doc="Your own mailboxes. Mail to them alone is tracked without asking for consent (a denial still counts), and "

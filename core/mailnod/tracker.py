@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
-import os
-import threading
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mailnod.background import Background
 from mailnod.clock import Clock, SystemClock
 from mailnod.collect.collector import Collector, Request
 from mailnod.collect.suppressed import Suppressed
 from mailnod.collect.wsgi import make_app, wrap_app
-from mailnod.errors import ConfigurationError, TrackError, describe_error
+from mailnod.errors import ConfigurationError, describe_error
 from mailnod.html.plan import Plan
 from mailnod.judge.classify import Judge
 from mailnod.model import DeliveryState, Envelope, Reply
@@ -37,9 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["Tracker"]
 
 log = logging.getLogger("mailnod")
-
-#: How long an ending process waits for its worker's pass.
-END_S = 5.0
 
 
 class Tracker:
@@ -92,9 +86,8 @@ class Tracker:
             clock=self.clock,
             settle_s=settings.settle_s,
         )
-        self._worker_pid: int | None = None
-        self._end_worker: Callable[[], None] = lambda: None
-        self._failing = False
+        self._background = Background(self._worker.run, name="mailnod-worker")
+        self._failing: set[str] = set()
 
     # -- send ---------------------------------------------------------------------------------------------------------
 
@@ -191,23 +184,20 @@ class Tracker:
 
     def close(self) -> None:
         """End this process's threads and close its files; a later use starts them again."""
-        self._end_worker()
-        atexit.unregister(self._end_worker)
-        self._worker_pid = None
+        self._background.end()
         self._suppressed.close()
         self._journal.close()
         self.store.close()
 
     def _start_worker(self) -> None:
-        if self.settings.worker == "none" or self._worker_pid == os.getpid():
+        if self.settings.worker == "none":
             return
-        self._worker_pid = os.getpid()
-        stop = threading.Event()
-        thread = threading.Thread(target=self._worker.run, args=(stop,), name="mailnod-worker", daemon=True)
-        thread.start()
-        self._end_worker = partial(_end, thread, stop)
-        # An orderly end gives the lease back, so that the next process need not wait for it to run out.
-        atexit.register(self._end_worker)
+        try:
+            self._background.start()
+        except RuntimeError as error:
+            self._note("worker", f"the worker cannot start, hits wait in their journals: {describe_error(error)}")
+        else:
+            self._failing.discard("worker")
 
     def _prepare(self, draft: Draft, layers: Layers, *, split: bool) -> list[Prepared]:
         context = current_override()
@@ -218,12 +208,12 @@ class Tracker:
                 copies = self._preparer.prepare_each(draft, layers=layers)
             else:
                 copies = [self._preparer.prepare(draft, layers=layers)]
-        except TrackError as error:
-            return [self._fail_open(draft, str(error))]
         except Exception as error:
             return [self._fail_open(draft, describe_error(error))]
+        self._failing.discard("prepare")
         if any(copy.changed for copy in copies):
-            self._failing = False
+            # Hits of an earlier run may wait in their journals, so the first tracked mail starts the worker too.
+            self._start_worker()
         for copy in copies:
             # "Why is there no pixel?" is the first question; reasons hold no address.
             log.debug("%s: %s", "tracked" if copy.changed else "not tracked", "; ".join(copy.decision.reasons))
@@ -234,22 +224,17 @@ class Tracker:
             return
         try:
             self.store.set_delivery_state(prepared.delivery.id, state, at=self.clock.now())
-        except TrackError as error:
-            self._log_once(f"the state of a sent message was not written: {error}")
         except Exception as error:
-            self._log_once(f"the state of a sent message was not written: {describe_error(error)}")
+            self._note("state", f"the state of a sent message was not written: {describe_error(error)}")
+        else:
+            self._failing.discard("state")
 
     def _fail_open(self, draft: Draft, why: str) -> Prepared:
-        self._log_once(f"mail goes out untracked: {why}")
+        self._note("prepare", f"mail goes out untracked: {why}")
         return leave(draft, route=self.settings.default_route, reasons=[f"tracking failed: {why}"])
 
-    def _log_once(self, message: str) -> None:
+    def _note(self, outage: str, message: str) -> None:
         # One line for an outage, and not one for each of its thousand messages.
-        if not self._failing:
-            log.error(message)
-        self._failing = True
-
-
-def _end(thread: threading.Thread, stop: threading.Event) -> None:
-    stop.set()
-    thread.join(END_S)
+        if outage not in self._failing:
+            log.error("%s", message)
+        self._failing.add(outage)

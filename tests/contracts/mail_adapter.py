@@ -226,6 +226,16 @@ class MailAdapterContract(ABC):
         restored = re.sub(rf"{BASE}/c/[^\"]*", "https://shop.example/offer?a=1&amp;b=2#top", without_pixel)
         assert restored == HTML
 
+    def test_text_of_another_type_leaves_as_it_came(self, server: MailServer, open_adapter: OpenAdapter) -> None:
+        """A body in bytes is the framework's to encode; tracking the HTML beside it does not touch it."""
+        adapter = open_adapter()
+        draft = Draft(text=b"In bytes, as frameworks take it.")  # type: ignore[arg-type]
+        adapter.send_plainly(adapter.build(draft))
+        adapter.send(adapter.build(draft))
+        plain, tracked = server.received
+        assert is_tracked(tracked, "opens")
+        assert without_html_body(tracked) == without_html_body(plain)
+
     def test_unsubscribe_target_of_the_header_is_not_tracked(
         self, server: MailServer, open_adapter: OpenAdapter
     ) -> None:

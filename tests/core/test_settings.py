@@ -85,6 +85,13 @@ def test_every_setting_reads_its_text_form() -> None:
         ({"MAILNOD_BASE_URL": "javascript:alert(1)"}, "MAILNOD_BASE_URL"),
         ({"MAILNOD_BASE_URL": "https://app.example/t?x=1"}, "MAILNOD_BASE_URL"),
         ({"MAILNOD_BASE_URL": 'https://app.example/"><script>'}, "MAILNOD_BASE_URL"),
+        ({"MAILNOD_BASE_URL": "https://app.example/a=b"}, "MAILNOD_BASE_URL"),
+        ({"MAILNOD_BASE_URL": "https://app.example/a:b"}, "MAILNOD_BASE_URL"),
+        ({"MAILNOD_BASE_URL": "https://app.example/%c3%a9"}, "MAILNOD_BASE_URL"),
+        ({"MAILNOD_BASE_URL": "https://app.example:99999/t"}, "MAILNOD_BASE_URL"),
+        ({"MAILNOD_BASE_URL": "https://1.2.3.4.5/t"}, "MAILNOD_BASE_URL"),
+        ({"MAILNOD_BASE_URL": "https://user@app.example/t"}, "MAILNOD_BASE_URL"),
+        ({"MAILNOD_TEST_RECIPIENTS": "qa.example.com"}, "MAILNOD_TEST_RECIPIENTS"),
         ({"MAILNOD_SETTLE_S": -1}, "MAILNOD_SETTLE_S"),
         ({"MAILNOD_SETTLE_S": "soon"}, "MAILNOD_SETTLE_S"),
         ({"MAILNOD_SETTLE_S": float("nan")}, "MAILNOD_SETTLE_S"),
@@ -114,6 +121,7 @@ def test_secret_is_not_repeated_in_an_error() -> None:
     with pytest.raises(ConfigurationError) as caught:
         Settings.from_mapping({"MAILNOD_SECRET_KEYS": ["hush"]})
     assert "hush" not in str(caught.value)
+    assert "hush" not in repr(Settings.from_mapping({"MAILNOD_SECRET_KEYS": "0:signing:hush"}))
 
 
 def test_plain_http_beyond_this_machine_is_doubted() -> None:

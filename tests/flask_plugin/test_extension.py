@@ -44,6 +44,14 @@ def test_one_mail_object_serves_several_apps(make_app: MakeApp, server: MailServ
     assert loud.extensions["mailnod"] is not quiet.extensions["mailnod"]
 
 
+def test_consent_sources_of_a_second_mail_are_not_dropped_in_silence(make_app: MakeApp) -> None:
+    """An app has one tracker: plugins that come after it was made are refused, because nobody would ask them."""
+    app = make_app()
+    Mail(app)
+    with pytest.raises(ConfigurationError, match="first Mail"):
+        Mail(app, plugins=[object()])
+
+
 def test_setting_up_twice_changes_nothing(make_app: MakeApp) -> None:
     """A second Mail on an app uses the tracker that is there, and the collector is not wrapped again."""
     app = make_app()

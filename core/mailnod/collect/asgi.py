@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlsplit
 
-from mailnod.collect.collector import MAX_TARGET_CHARS, Request
+from mailnod.collect.collector import Request
+from mailnod.collect.paths import cut_any, cut_prefix, quote_path, read_prefixes
 from mailnod.model import Reply
 
 __all__ = ["make_app", "wrap_app"]
@@ -26,16 +26,14 @@ def wrap_app(app: ASGIApp, collect: Collect, base_urls: Sequence[str]) -> ASGIAp
 
     :param base_urls: where sent mail points to; ``/o/`` and ``/c/`` below their paths are answered here.
     """
-    prefixes = tuple(dict.fromkeys(urlsplit(url).path.rstrip("/") for url in base_urls))
+    prefixes = read_prefixes(base_urls)
 
     async def tracked_app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            path = _get_path(scope)
-            for prefix in prefixes:
-                rest = path[len(prefix) :]
-                if path.startswith(prefix) and rest.startswith(("/o/", "/c/")):
-                    await _answer(collect, rest, scope, send)
-                    return
+            path = cut_prefix(_get_path(scope), prefixes)
+            if path is not None:
+                await _answer(collect, path, scope, send)
+                return
         await app(scope, receive, send)
 
     return tracked_app
@@ -51,11 +49,9 @@ def make_app(collect: Collect) -> ASGIApp:
         if scope["type"] != "http":
             # A server takes the end of the call as a refusal.
             return
-        path = _get_path(scope)
-        # A token holds no slash, so the last "/o/" or "/c/" is ours, whatever stands before it.
-        cut = max(path.rfind("/o/"), path.rfind("/c/"))
-        if cut >= 0:
-            await _answer(collect, path[cut:], scope, send)
+        path = cut_any(_get_path(scope))
+        if path is not None:
+            await _answer(collect, path, scope, send)
             return
         body = b"Not found.\n"
         headers = (("Content-Type", "text/plain"), ("Content-Length", str(len(body))))
@@ -68,7 +64,7 @@ async def _answer(collect: Collect, path: str, scope: Scope, send: Send) -> None
     client = scope.get("client")
     request = Request(
         method=scope["method"],
-        path=path[:MAX_TARGET_CHARS],
+        path=path,
         query=scope.get("query_string", b"").decode("latin-1"),
         headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
         peer=client[0] if client else None,
@@ -92,8 +88,7 @@ async def _live(receive: Receive, send: Send) -> None:
 
 
 def _get_path(scope: Scope) -> str:
-    # The path was percent-decoded by the server; quoting it again keeps a decoded "?" from being read as one. It holds
-    # the root path by the specification, and does not with some older servers.
+    # The path holds the root path by the specification, and does not with some older servers.
     path, root = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
     whole = path if path == root or path.startswith(f"{root}/") else root + path
-    return quote(whole[:MAX_TARGET_CHARS], safe="/~", errors="replace")
+    return quote_path(whole.encode("utf-8", "replace"))

@@ -13,8 +13,9 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from mailnod.clock import Clock
 from mailnod.collect.location import to_location
+from mailnod.collect.paths import MAX_TARGET_CHARS
 from mailnod.collect.suppressed import Suppressed
-from mailnod.errors import StoreError, TokenError, describe_error
+from mailnod.errors import TokenError, describe_error
 from mailnod.html.urls import check_destination
 from mailnod.model import Claims, Hit, Kind, Mode, Observation, Reply, TokenState
 from mailnod.tokens import Keyring
@@ -26,12 +27,16 @@ log = logging.getLogger("mailnod.collect")
 #: A transparent GIF of one pixel, 43 bytes.
 PIXEL = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b")
 
-#: The longest path and query that is looked at, in characters; links that we make have at most 2,000.
-MAX_TARGET_CHARS = 8192
+#: What is kept of one header's value, and of all headers together, in characters.
 MAX_HEADER_CHARS = 512
+MAX_HEADERS_CHARS = 4096
 
 _CLICK = re.compile(r"/c/([^/.]+)\.([0-9]{1,6})\.([^/.]+)", re.ASCII)
-_KEPT = re.compile(r"user-agent|accept(-[a-z-]+)?|sec-[a-z-]+|(x-)?purpose|x-moz|via", re.ASCII)
+_KEPT = re.compile(
+    r"user-agent|accept(-(charset|encoding|language))?|sec-(ch-ua(-[a-z-]{1,24})?|fetch-[a-z]{1,8}|purpose|gpc)"
+    r"|(x-)?purpose|x-moz|via",
+    re.ASCII,
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _COMMON = (
@@ -57,6 +62,18 @@ class Request:
     headers: Iterable[tuple[str, str]]
     #: Address of the other end of the connection; None where there is none.
     peer: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A genuine request, before it is recorded."""
+
+    claims: Claims
+    #: How its axis is tracked.
+    mode: Mode
+    kind: Kind
+    link_index: int | None = None
+    url: str | None = None
 
 
 class Journal(Protocol):
@@ -103,28 +120,32 @@ class Collector:
         if request.method not in ("GET", "HEAD"):
             return _reply(405, (("Allow", "GET, HEAD"), ("Content-Type", "text/plain")), b"Method not allowed.\n")
         try:
-            reply = self._open(request) if request.path.startswith("/o/") else self._click(request)
+            reply, found = self._open(request) if request.path.startswith("/o/") else self._click(request)
         except Exception as error:
-            # A defect must cost the hit and not the reader's page.
-            log.error("a hit could not be handled: %s", describe_error(error))
-            reply = _PIXEL_REPLY if request.path.startswith("/o/") else _NOT_FOUND
+            log.error("a hit could not be read: %s", describe_error(error))
+            reply, found = (_PIXEL_REPLY if request.path.startswith("/o/") else _NOT_FOUND), None
+        if found is not None:
+            try:
+                self._record(request, found)
+            except Exception as error:
+                # Whatever fails here costs the hit, and neither the reader's page nor the sender's link.
+                self._lose(error)
         if request.method == "HEAD":
             return Reply(status=reply.status, headers=reply.headers)
         return reply
 
-    def _open(self, request: Request) -> Reply:
+    def _open(self, request: Request) -> tuple[Reply, _Found | None]:
         token = request.path.removeprefix("/o/").removesuffix(".gif")
         try:
             claims = self._keyring.verify(token, now=self._clock.now())
         except TokenError:
-            return _PIXEL_REPLY
-        self._record(request, claims, claims.opens, kind="open")
-        return _PIXEL_REPLY
+            return _PIXEL_REPLY, None
+        return _PIXEL_REPLY, _Found(claims=claims, mode=claims.opens, kind="open")
 
-    def _click(self, request: Request) -> Reply:
+    def _click(self, request: Request) -> tuple[Reply, _Found | None]:
         match = _CLICK.fullmatch(request.path)
         if match is None or len(request.query) > MAX_TARGET_CHARS:
-            return _NOT_FOUND
+            return _NOT_FOUND, None
         index = int(match[2])
         for url in _read_destinations(request.query):
             try:
@@ -134,22 +155,14 @@ class Collector:
                 continue
             location = _locate(url)
             if location is None:
-                return _NOT_FOUND
-            self._record(request, claims, claims.clicks, kind="click", link_index=index, url=url)
-            return _reply(302, (("Location", location), ("Content-Type", "text/plain")))
-        return _NOT_FOUND
+                return _NOT_FOUND, None
+            found = _Found(claims=claims, mode=claims.clicks, kind="click", link_index=index, url=url)
+            return _reply(302, (("Location", location), ("Content-Type", "text/plain"))), found
+        return _NOT_FOUND, None
 
-    def _record(
-        self,
-        request: Request,
-        claims: Claims,
-        mode: Mode,
-        *,
-        kind: Kind,
-        link_index: int | None = None,
-        url: str | None = None,
-    ) -> None:
-        if claims.state is not TokenState.VALID or mode is Mode.NONE:
+    def _record(self, request: Request, found: _Found) -> None:
+        claims = found.claims
+        if claims.state is not TokenState.VALID or found.mode is Mode.NONE:
             return
         suppressed = self._suppressed.check(claims.delivery_id)
         if suppressed:
@@ -157,24 +170,23 @@ class Collector:
         now = self._clock.now()
         headers = keep_headers(request.headers)
         hit = Hit(
-            kind=kind,
+            kind=found.kind,
             method=request.method,
             ip=find_client(request, self._trusted_proxies),
             user_agent=headers.pop("user-agent", ""),
             headers=headers,
             received_at=now,
-            link_index=link_index,
-            url=url,
+            link_index=found.link_index,
+            url=found.url,
         )
-        observation = Observation(
-            id=self._new_id(now), hit=hit, delivery_id=claims.delivery_id, checked=suppressed is False
+        self._journal.append(
+            Observation(id=self._new_id(now), hit=hit, delivery_id=claims.delivery_id, checked=suppressed is False)
         )
-        try:
-            self._journal.append(observation)
-        except StoreError as error:
-            self.lost += 1
-            if self.lost == 1 or self.lost % 1000 == 0:
-                log.error("%d hits were answered and not recorded: %s", self.lost, error)
+
+    def _lose(self, error: Exception) -> None:
+        self.lost += 1
+        if self.lost == 1 or self.lost % 1000 == 0:
+            log.error("%d hits were answered and not recorded: %s", self.lost, describe_error(error))
 
 
 def find_client(request: Request, trusted_proxies: Sequence[IPv4Network | IPv6Network]) -> str | None:
@@ -198,17 +210,20 @@ def find_client(request: Request, trusted_proxies: Sequence[IPv4Network | IPv6Ne
 def keep_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the headers that may be kept, in lower case: an allow-list without cookies, credentials and addresses.
 
-    Of the Referer only the origin is kept, because its path may name a person.
+    Of the Referer only the origin is kept, because its path may name a person. All together have at most 4,096
+    characters; what comes after those is dropped.
     """
     kept: dict[str, str] = {}
-    for raw_name, value in headers:
+    room = MAX_HEADERS_CHARS
+    for raw_name, raw_value in headers:
         name = raw_name.lower()
         if name == "referer":
-            origin = _read_origin(value)
-            if origin:
-                kept["referer"] = origin
-        elif _KEPT.fullmatch(name):
-            kept[name] = value[:MAX_HEADER_CHARS]
+            value = _read_origin(raw_value)
+        else:
+            value = raw_value[:MAX_HEADER_CHARS] if _KEPT.fullmatch(name) else None
+        if value and len(name) + len(value) <= room:
+            room -= len(name) + len(value)
+            kept[name] = value
     return kept
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
-import threading
 from collections.abc import Callable
+from threading import Event
 from time import monotonic
 
-from mailnod.errors import StoreError
+from mailnod.background import Background
+from mailnod.errors import describe_error
 
 __all__ = ["Suppressed"]
 
@@ -30,17 +30,17 @@ class Suppressed:
 
     def __init__(self, load: Callable[[int], tuple[frozenset[bytes], int]]) -> None:
         self._load = load
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._pid: int | None = None
+        self._background = Background(self._run, name="mailnod-suppressed")
         self._ids: set[bytes] = set()
         self._cursor = 0
         self._loaded_at: float | None = None
 
     def check(self, delivery_id: bytes) -> bool | None:
         """Return True where the delivery is suppressed, False where it is not, None where that is not known now."""
-        if self._pid != os.getpid():
-            self._start()
+        try:
+            self._background.start()
+        except RuntimeError as error:
+            log.warning("withdrawals cannot be read: %s", describe_error(error))
         if delivery_id in self._ids:
             return True
         loaded_at = self._loaded_at
@@ -57,28 +57,18 @@ class Suppressed:
 
     def close(self) -> None:
         """End the thread; a later question starts another."""
-        self._stop.set()
-        self._pid = None
+        self._background.end()
 
-    def _start(self) -> None:
-        # A lock that another thread held at the fork stays held for ever in the child, so the child makes its own.
-        with self._lock if self._pid is None else threading.Lock():
-            if self._pid == os.getpid():
-                return
-            self._lock = threading.Lock()
-            self._stop = stop = threading.Event()
-            self._loaded_at = None
-            threading.Thread(target=self._run, args=(stop,), name="mailnod-suppressed", daemon=True).start()
-            self._pid = os.getpid()
-
-    def _run(self, stop: threading.Event) -> None:
+    def _run(self, stop: Event) -> None:
         failing = False
         while True:
             try:
                 self.refresh()
-            except StoreError as error:
+            except Exception as error:
+                # Not only StoreError: nothing would start the thread again, and every hit would stay unchecked.
                 if not failing:
-                    log.warning("withdrawals cannot be read, hits are recorded unchecked until then: %s", error)
+                    why = describe_error(error)
+                    log.warning("withdrawals cannot be read, hits are recorded unchecked until then: %s", why)
                 failing = True
             else:
                 failing = False

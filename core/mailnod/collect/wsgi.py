@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
 
-from mailnod.collect.collector import MAX_TARGET_CHARS, Request
+from mailnod.collect.collector import Request
+from mailnod.collect.paths import cut_any, cut_prefix, quote_path, read_prefixes
 from mailnod.model import Reply
 
 if TYPE_CHECKING:
@@ -25,15 +25,11 @@ def wrap_app(app: WSGIApplication, collect: Collect, base_urls: Sequence[str]) -
 
     :param base_urls: where sent mail points to; ``/o/`` and ``/c/`` below their paths are answered here.
     """
-    prefixes = tuple(dict.fromkeys(urlsplit(url).path.rstrip("/") for url in base_urls))
+    prefixes = read_prefixes(base_urls)
 
     def tracked_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path = _get_path(environ)
-        for prefix in prefixes:
-            rest = path[len(prefix) :]
-            if path.startswith(prefix) and rest.startswith(("/o/", "/c/")):
-                return _answer(collect, rest, environ, start_response)
-        return app(environ, start_response)
+        path = cut_prefix(_get_path(environ), prefixes)
+        return app(environ, start_response) if path is None else _answer(collect, path, environ, start_response)
 
     return tracked_app
 
@@ -42,11 +38,9 @@ def make_app(collect: Collect) -> WSGIApplication:
     """Return the collector as an app of its own; it answers under any prefix, so that a proxy may cut or keep one."""
 
     def collector_app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path = _get_path(environ)
-        # A token holds no slash, so the last "/o/" or "/c/" is ours, whatever stands before it.
-        cut = max(path.rfind("/o/"), path.rfind("/c/"))
-        if cut >= 0:
-            return _answer(collect, path[cut:], environ, start_response)
+        path = cut_any(_get_path(environ))
+        if path is not None:
+            return _answer(collect, path, environ, start_response)
         body = b"Not found.\n"
         start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
         return [body]
@@ -57,7 +51,7 @@ def make_app(collect: Collect) -> WSGIApplication:
 def _answer(collect: Collect, path: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     request = Request(
         method=environ["REQUEST_METHOD"],
-        path=path[:MAX_TARGET_CHARS],
+        path=path,
         query=environ.get("QUERY_STRING", ""),
         headers=tuple(_read_headers(environ)),
         peer=environ.get("REMOTE_ADDR"),
@@ -68,9 +62,9 @@ def _answer(collect: Collect, path: str, environ: WSGIEnvironment, start_respons
 
 
 def _get_path(environ: WSGIEnvironment) -> str:
-    # The path was percent-decoded by the server; quoting it again keeps a decoded "?" or "/" from being read as one.
+    # WSGI hands bytes over as Latin-1 (PEP 3333).
     path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    return quote(path[:MAX_TARGET_CHARS], safe="/~", encoding="latin-1")
+    return quote_path(path.encode("latin-1", "replace"))
 
 
 def _read_headers(environ: WSGIEnvironment) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mailnod.errors import HookError
 from mailnod.html.plain import TextPlan, compile_text
 from mailnod.html.plan import Plan, compile_plan
 from mailnod.model import Envelope, Link, Route
@@ -116,7 +115,8 @@ class Compiler:
     def _ask_about(self, envelope: Envelope) -> Callable[[Link], bool]:
         def allow_link(link: Link) -> bool:
             answers = list(self._plugins.call("allow_link", link=link, envelope=envelope))
-            return not any(answer is False or isinstance(answer, HookError) for _, answer in answers)
+            # A plugin that raised, or answered what is no answer, may have meant no.
+            return all(answer is None or answer is True for _, answer in answers)
 
         return allow_link
 

@@ -86,7 +86,10 @@ class Preparer:
         :raises TrackError: something failed; send the original.
         """
         draft = replace(draft, envelope=_add_context(draft.envelope, layers))
-        name, route = self._choose_route(draft.envelope, layers)
+        name = self._choose_route(draft.envelope, layers)
+        if name is None:
+            return leave(draft, route=self._settings.default_route, reasons=["a plugin failed to name the route"])
+        route = self._settings.get_route(name)
         if route is None:
             error = refuse_unknown("route", name, self._settings.routes)
             log.warning("a message is not tracked: %s", error)
@@ -132,10 +135,14 @@ class Preparer:
         target = Target.of(route, base_url=base_url, excluded_hosts=hosts, list_unsubscribe=list_unsubscribe)
         return self._compiler.compile(html, target)
 
-    def _choose_route(self, envelope: Envelope, layers: Layers) -> tuple[str, Route | None]:
+    def _choose_route(self, envelope: Envelope, layers: Layers) -> str | None:
+        """Return the name of the message's route; None where a plugin that should say it failed."""
         chosen = pick(layers, "route")
-        name = str(chosen or self._plugins.get_first("get_route", envelope=envelope) or self._settings.default_route)
-        return name, self._settings.get_route(name)
+        if chosen is None:
+            for _, answer in self._plugins.call("get_route", envelope=envelope):
+                if answer is not None:
+                    return answer if isinstance(answer, str) else None
+        return str(chosen or self._settings.default_route)
 
     def _ask(self, recipient: str, route: Route, envelope: Envelope) -> Consent:
         consent = collect_consent(self._plugins, recipient, purpose=route.purpose, envelope=envelope)

@@ -247,6 +247,8 @@ class Mail(_Sending, flask_mail.Mail):
             warn(app, tracker)
         elif known.settings != settings:
             raise ConfigurationError("this app is already set up with other MAILNOD_* settings: call init_app once")
+        elif self._plugins or self._clock is not None:
+            raise ConfigurationError("this app is already set up: give plugins and clock to its first Mail")
         app.extensions["mail"] = state
         return state
 
@@ -270,6 +272,8 @@ def _track(tracker: Tracker | None, message: flask_mail.Message, keyword: Overri
     outgoing = drop_own_headers(message)
     untouched = [TrackedMail(original=message, message=outgoing, prepared=None)]
     html = find_html(message)
+    # Flask-Mail takes bytes and lazy texts too; they leave as they are.
+    texts = [str(message.body)] if isinstance(message.body, str) else []
     if tracker is None or not html or not message.send_to:
         return untouched
     try:
@@ -277,11 +281,15 @@ def _track(tracker: Tracker | None, message: flask_mail.Message, keyword: Overri
             _describe(message, tracker.clock),
             list(html.values()),
             layers=[*_read_layers(message), ("call keyword", keyword)],
-            texts=[str(message.body)] if message.body else [],
+            texts=texts,
             list_unsubscribe=find_header(message, "List-Unsubscribe"),
         )
         return [
-            TrackedMail(original=message, message=_make_copy(outgoing, html, copies, prepared), prepared=prepared)
+            TrackedMail(
+                original=message,
+                message=_make_copy(outgoing, html, texts, prepared, split=len(copies) > 1),
+                prepared=prepared,
+            )
             for prepared in copies
         ]
     except Exception as error:
@@ -291,12 +299,13 @@ def _track(tracker: Tracker | None, message: flask_mail.Message, keyword: Overri
 
 
 def _make_copy(
-    outgoing: flask_mail.Message, html: Mapping[str, str], copies: Sequence[Prepared], prepared: Prepared
+    outgoing: flask_mail.Message, html: Mapping[str, str], texts: Sequence[str], prepared: Prepared, *, split: bool
 ) -> flask_mail.Message:
     fresh = copy_message(outgoing)
     if prepared.changed:
-        replace_parts(fresh, dict(zip(html, prepared.parts, strict=True)), prepared.texts)
-    if len(copies) > 1:
+        changed_texts = [new for old, new in zip(texts, prepared.texts, strict=True) if new != old]
+        replace_parts(fresh, dict(zip(html, prepared.parts, strict=True)), changed_texts)
+    if split:
         address_to(fresh, prepared.recipients)
     return fresh
 

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -217,6 +218,26 @@ def test_unread_withdrawals_mark_the_hit_unchecked() -> None:
     assert not house.journal.observations[0].checked
 
 
+@pytest.mark.parametrize("failing", ["new_id", "journal", "suppressed"])
+def test_defect_while_recording_costs_the_hit_and_not_the_redirect(failing: str) -> None:
+    """Whatever goes wrong after a link was found genuine, the reader gets where the link leads."""
+    house = House()
+
+    def fail(*_: object) -> Any:
+        raise RuntimeError("out of threads")
+
+    match failing:
+        case "new_id":
+            house.collector._new_id = fail
+        case "journal":
+            house.journal.append = fail  # type: ignore[method-assign]
+        case _:
+            house.suppressed.check = fail  # type: ignore[method-assign]
+    assert house.click().status == 302
+    assert house.open().body == PIXEL
+    assert house.collector.lost == 2
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "BREW"])
 def test_other_methods_are_refused(house: House, method: str) -> None:
     """Only GET and HEAD are answered."""
@@ -263,6 +284,15 @@ def test_headers_are_kept_by_an_allow_list() -> None:
     assert kept.keys() == {"x-purpose", "sec-fetch-mode", "accept-language", "via", "referer", "user-agent"}
     assert kept["referer"] == "https://mail.example"
     assert len(kept["user-agent"]) == 512
+
+
+def test_kept_headers_are_bounded() -> None:
+    """Nobody fills the disk by headers, and credentials do not pass under a trusted prefix (S18)."""
+    flood = [(f"Sec-CH-UA-{chr(97 + n // 26)}{chr(97 + n % 26)}", "x" * 8000) for n in range(300)]
+    kept = keep_headers([("User-Agent", "UA"), *flood])
+    assert sum(len(name) + len(value) for name, value in kept.items()) <= 4096
+    assert kept["user-agent"] == "UA"
+    assert keep_headers([("Sec-Session-Response", "x"), ("Sec-WebSocket-Key", "x"), ("Accept-" + "a" * 999, "x")]) == {}
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,15 @@ def test_every_other_path_belongs_to_the_app(path: str) -> None:
     assert call(wrap_app(inner, Seen(), ["https://a.example/t"]), path) == ("418 Teapot", b"app")
 
 
+@pytest.mark.parametrize("path", ["/c/cart", "/o/orders", "/o/orders/7.gif", "/c/", "/o/" + "a" * 31 + ".gif"])
+def test_app_that_has_the_whole_host_keeps_its_paths(path: str) -> None:
+    """Where the base URL has no path, only what has the form of our links is taken."""
+    app = wrap_app(inner, Seen(), ["https://a.example"])
+    assert call(app, path) == ("418 Teapot", b"app")
+    for ours in (f"/o/{'a' * 32}.gif", f"/c/{'a' * 32}.12.{'b' * 16}"):
+        assert call(app, ours) == ("200 OK", b"x")
+
+
 def test_app_below_a_prefix_is_found_by_its_full_path() -> None:
     """Where the server mounts the app below a prefix, the base URL's path counts from the host."""
     seen = Seen()

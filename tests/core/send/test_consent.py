@@ -61,6 +61,13 @@ def test_doubt_wins(answers: tuple[object, ...], expected: ConsentState) -> None
     assert (consent.opens, consent.clicks) == (expected, expected)
 
 
+@pytest.mark.parametrize("state", [False, None, "granted", "DENIED"])
+def test_consent_of_another_type_cannot_be_made(state: object) -> None:
+    """A source that writes something else for an axis fails, and a source that fails counts as a denial."""
+    with pytest.raises(TypeError):
+        Consent(opens=state)  # type: ignore[arg-type]
+
+
 def test_axes_are_combined_apart() -> None:
     """A denial of one axis leaves the grant of the other."""
     consent = ask(GRANTED, Consent(clicks=ConsentState.DENIED, source="page"))

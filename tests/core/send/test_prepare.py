@@ -339,6 +339,34 @@ def test_test_override_marks_the_delivery(tmp_path: Path) -> None:
     assert delivery.test
 
 
+@pytest.mark.parametrize("answer", [RuntimeError(), 5, False])
+def test_plugin_that_fails_to_name_the_route_turns_tracking_off(tmp_path: Path, answer: object) -> None:
+    """A plugin that keeps some mail off by its route must not open it to tracking when it fails."""
+
+    class Fails:
+        @hookimpl
+        def get_route(self) -> object:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    house = House(tmp_path, Everyone(), Fails(), default_route="news")
+    assert not house.prepare(route=None).changed
+    assert house.prepare().changed
+
+
+@pytest.mark.parametrize("answer", [0, "no", [], 1])
+def test_answer_that_is_none_leaves_the_link_alone(tmp_path: Path, answer: object) -> None:
+    """Only True and silence let a link be tracked."""
+
+    class Odd:
+        @hookimpl
+        def allow_link(self) -> object:
+            return answer
+
+    assert House(tmp_path, Everyone(), Odd()).prepare().decision.clicks is Mode.NONE
+
+
 def test_store_that_cannot_be_opened_is_an_error_to_the_caller(tmp_path: Path) -> None:
     """What cannot be written down is not sent tracked; the tracker above turns this into untracked mail."""
     (tmp_path / "mailnod.db").mkdir()

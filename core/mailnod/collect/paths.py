@@ -1,0 +1,50 @@
+"""Tell tracking paths from an app's own, the same way for every server interface."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import quote, urlsplit
+
+__all__ = ["MAX_TARGET_CHARS", "cut_any", "cut_prefix", "quote_path", "read_prefixes"]
+
+#: The longest path and query that is looked at, in characters; links that we make have at most 2,000.
+MAX_TARGET_CHARS = 8192
+
+_KINDS = ("/o/", "/c/")
+#: What our own paths look like; beside an app that has the whole host, nothing else is taken from it.
+_OURS = re.compile(r"/o/[\w-]{32}\.gif|/c/[\w-]{32}\.[0-9]{1,6}(\.[\w-]{16})?", re.ASCII)
+
+
+def read_prefixes(base_urls: Sequence[str]) -> tuple[str, ...]:
+    """Return the path of each base URL, without a trailing slash, each once and the longest first."""
+    paths = {urlsplit(url).path.rstrip("/") for url in base_urls}
+    return tuple(sorted(paths, key=lambda path: (-len(path), path)))
+
+
+def cut_prefix(path: str, prefixes: Sequence[str]) -> str | None:
+    """Return a tracking path from its ``/o/`` or ``/c/`` on; None where it is the app's own.
+
+    Below a prefix everything under ``/o/`` and ``/c/`` is ours. Where a base URL has no path, only what has the form of
+    our links is, because the app may have such paths too.
+    """
+    for prefix in prefixes:
+        rest = path[len(prefix) :]
+        if path.startswith(prefix) and rest.startswith(_KINDS) and (prefix or _OURS.fullmatch(rest)):
+            return rest
+    return None
+
+
+def cut_any(path: str) -> str | None:
+    """Return a tracking path below any prefix from its ``/o/`` or ``/c/`` on; None where there is none."""
+    # A token holds no slash, so the last one is ours, whatever stands before it.
+    cut = max(path.rfind(kind) for kind in _KINDS)
+    return path[cut:] if cut >= 0 else None
+
+
+def quote_path(decoded: bytes) -> str:
+    """Return the path that a server has percent-decoded as it came in, as far as our own characters are concerned.
+
+    A decoded "?" or "%" must not be read as one, so all but the characters of our own paths is quoted again.
+    """
+    return quote(decoded[:MAX_TARGET_CHARS], safe="/~")

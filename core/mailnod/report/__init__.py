@@ -1,1 +1,0 @@
-"""The reporting stage: what happened, in numbers."""
