@@ -8,24 +8,31 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
-from mailnod.cli.output import format_time, print_json, print_table, to_plain
+from mailnod.cli.output import count, make_console, print_json, to_plain
+from mailnod.cli.waiting import describe_waiting
 from mailnod.model import Classification, EventFilter, EventRecord, Kind
 
 __all__ = ["events"]
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_COLUMNS = ("time (UTC)", "what", "by", "class", "recipient", "message", "client", "link", "why")
 
 
 @click.command()
 @database_option
 @click.option("--kind", type=click.Choice(["open", "click"]), help="Opens or clicks only.")
-@click.option("--people/--machines", "people", default=None, help="People or machines only.")
+@click.option("--people", is_flag=True, help="People only.")
+@click.option("--machines", is_flag=True, help="Machines only.")
 @click.option("--tests/--no-tests", "tests", default=None, help="Mail to your own mailboxes only, or without it.")
-@click.option("--class", "classification", type=click.Choice(list(Classification)), help="One class of verdict only.")
+@click.option(
+    "--class",
+    "classification",
+    # Given the enumeration itself, click takes the names of its members, which nothing else shows.
+    type=click.Choice([one.value for one in Classification]),
+    help="One class of verdict only.",
+)
 @click.option("--route", help="Mail of one route only.")
 @click.option("--campaign", help="Mail of one campaign only.")
-@click.option("--message", "message_id", help="One message only, by its Message-ID.")
+@click.option("--message-id", "--message", "message_id", help="One message only, by its Message-ID.")
 @click.option("--recipient", help="Mail to one address only.")
 @click.option("--since", help="From this time on: 30m, 24h, 7d, or an ISO 8601 time (UTC where it names no zone).")
 @click.option("--until", help="Before this time, written likewise.")
@@ -37,7 +44,8 @@ def events(
     cli: CliContext,
     *,
     kind: Kind | None,
-    people: bool | None,
+    people: bool,
+    machines: bool,
     tests: bool | None,
     classification: str | None,
     route: str | None,
@@ -51,10 +59,12 @@ def events(
     as_json: bool,
 ) -> None:
     """Show opens and clicks with their verdicts, newest first."""
+    if people and machines:
+        raise click.UsageError("--people and --machines exclude each other; leave both out to see everything.")
     now = cli.clock.now()
     wanted = EventFilter(
         kind=kind,
-        machine=None if people is None else not people,
+        machine=machines if people or machines else None,
         test=tests,
         classification=Classification(classification) if classification else None,
         route=route,
@@ -69,12 +79,20 @@ def events(
     found = cli.reader.get_events(wanted)
     if as_json:
         print_json([_to_plain(record) for record in found])
-    elif not found:
-        click.echo("No events.")
-    else:
-        print_table(f"{len(found)} events, newest first", _COLUMNS, map(_to_row, found))
+        return
+    if found:
+        from mailnod.cli.event_table import make_event_table
+
+        console = make_console()
+        title = f"{count(len(found), 'event')}, newest first"
+        console.print(make_event_table(found, title=title, width=console.width))
         if len(found) == limit:
             click.echo(f"Older ones: --before {found[-1].event.id.hex()}")
+    waiting = describe_waiting(cli)
+    if not found:
+        click.echo(f"No events yet; {waiting}." if waiting else "No events.")
+    elif waiting:
+        click.echo(f"{waiting[0].upper()}{waiting[1:]}.")
 
 
 def _read_time(option: str, value: str | None, now: datetime) -> datetime | None:
@@ -111,26 +129,11 @@ def _to_plain(record: EventRecord) -> object:
         "recipients": len(delivery.envelope.recipients) if delivery else None,
         "campaign": delivery.envelope.campaign if delivery else None,
         "route": delivery.decision.route if delivery else None,
+        "tags": to_plain(delivery.envelope.tags) if delivery else None,
+        "metadata": to_plain(delivery.envelope.metadata) if delivery else None,
+        "reasons": to_plain(delivery.decision.reasons) if delivery else None,
+        "test": delivery.test if delivery else None,
         "method": record.observation.hit.method,
         "ip": record.observation.hit.ip,
         "user_agent": record.observation.hit.user_agent,
     }
-
-
-def _to_row(record: EventRecord) -> tuple[object, ...]:
-    event, verdict, delivery = record.event, record.event.verdict, record.delivery
-    recipient, subject = "?", "?"
-    if delivery:
-        recipient = delivery.recipient or f"one of {len(delivery.envelope.recipients)}"
-        subject = delivery.envelope.subject
-    return (
-        format_time(event.occurred_at),
-        event.type.removeprefix("message."),
-        "machine" if verdict.machine else "person",
-        verdict.classification,
-        recipient,
-        subject,
-        verdict.client_name or "",
-        event.url or "",
-        ", ".join(verdict.reason_codes[:3]),
-    )

@@ -2,56 +2,93 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import get_args
 
 import click
 
 from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
-from mailnod.cli.output import print_json, print_table
+from mailnod.cli.output import clean, count, make_console, make_table, print_json, print_table
 from mailnod.model import Metrics
 from mailnod.store.base import GroupBy
 
 __all__ = ["stats"]
 
-_COLUMNS = ("mails", "with pixel", "opened by people", "open rate", "opens by machines")
-_CLICK_COLUMNS = ("with links", "clicked by people", "click rate", "clicks by machines")
+_COLUMNS = ("mails", "with pixel\nor links", "opened or\nclicked", "rate", "by\nmachines")
+_LINK_COLUMNS = ("mails clicked\nby people", "clicks of\npeople", "clicks of\nmachines")
+#: As many groups as there can be.
+_ALL = 10_000
 
 
 @click.command()
 @database_option
 @click.option(
-    "--by", type=click.Choice(list(get_args(GroupBy))), default="all", show_default=True, help="One line per ..."
+    "--by", type=click.Choice(list(get_args(GroupBy))), default="all", show_default=True, help="One group per ..."
 )
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most this many lines.")
+@click.option("--limit", type=click.IntRange(1, _ALL), default=50, show_default=True, help="At most this many groups.")
 @json_option
 @pass_cli
 def stats(cli: CliContext, *, by: GroupBy, limit: int, as_json: bool) -> None:
     """Count opens and clicks of people and of machines.
 
-    Rates are mails that a person opened (clicked) at least once, of the mails that could be counted: accepted by a
-    server, with a pixel (tracked links) inside. Opens that a privacy proxy hides are counted as its own.
+    Each group has a line for opens and one for clicks: mails that a server accepted, how many of them carried the
+    pixel (tracked links), how many of these a person opened (clicked) at least once, that as a rate, and opens
+    (clicks) by machines. A fetch by a privacy proxy says nothing of a person and counts as a machine's.
     """
     found = cli.reader.get_metrics(by=by, limit=limit)
     if as_json:
         print_json(found)
-        return
-    columns = [*_COLUMNS, *_CLICK_COLUMNS] if by == "all" else [by, *_COLUMNS, *_CLICK_COLUMNS]
-    rows = [_to_row(metrics) if by == "all" else (metrics.key, *_to_row(metrics)) for metrics in found]
-    print_table("Opens and clicks", columns, rows, numbers=len(_COLUMNS) + len(_CLICK_COLUMNS))
+    elif by == "link":
+        rows = [(m.key, m.human_clicks_unique, m.human_clicks, m.machine_clicks) for m in found]
+        print_table("Clicks", ("link", *_LINK_COLUMNS), rows, numbers=len(_LINK_COLUMNS))
+    else:
+        _print_groups(by, found)
+        if by == "campaign":
+            _print_rest(cli)
 
 
-def _to_row(metrics: Metrics) -> tuple[object, ...]:
-    return (
-        metrics.deliveries,
-        metrics.deliveries_with_pixel,
-        metrics.human_opens_unique,
+def _print_groups(by: GroupBy, found: Sequence[Metrics]) -> None:
+    from rich.text import Text
+
+    table = make_table("Opens and clicks")
+    if by != "all":
+        table.add_column(by, overflow="fold")
+    table.add_column("", no_wrap=True)
+    for column in _COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
+    for metrics in found:
+        key = [Text(clean(metrics.key))] if by != "all" else []
+        # One row of two lines, so that a long key runs down beside both.
+        table.add_row(*key, *map("\n".join, zip(*_list_lines(metrics), strict=True)))
+    make_console().print(table)
+
+
+def _list_lines(metrics: Metrics) -> Iterator[tuple[str, ...]]:
+    yield (
+        "opens",
+        str(metrics.deliveries),
+        str(metrics.deliveries_with_pixel),
+        str(metrics.human_opens_unique),
         _rate(metrics.human_opens_unique, metrics.deliveries_with_pixel),
-        metrics.machine_opens,
-        metrics.deliveries_with_links,
-        metrics.human_clicks_unique,
-        _rate(metrics.human_clicks_unique, metrics.deliveries_with_links),
-        metrics.machine_clicks,
+        str(metrics.machine_opens),
     )
+    yield (
+        "clicks",
+        "",
+        str(metrics.deliveries_with_links),
+        str(metrics.human_clicks_unique),
+        _rate(metrics.human_clicks_unique, metrics.deliveries_with_links),
+        str(metrics.machine_clicks),
+    )
+
+
+def _print_rest(cli: CliContext) -> None:
+    """Say how many mails stand in no line, because they were sent without a campaign."""
+    (everything,) = cli.reader.get_metrics(by="all")
+    named = cli.reader.get_metrics(by="campaign", limit=_ALL)
+    rest = everything.deliveries - sum(metrics.deliveries for metrics in named)
+    if rest > 0 and len(named) < _ALL:
+        click.echo(f"{count(rest, 'mail has', many='mails have')} no campaign.")
 
 
 def _rate(part: int, whole: int) -> str:

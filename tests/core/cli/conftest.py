@@ -49,9 +49,9 @@ def environ(tmp_path: Path) -> dict[str, str]:
 def run(environ: dict[str, str], clock: FrozenClock) -> Run:
     """Return a function that runs ``mailnod`` with arguments."""
 
-    def run_cli(*arguments: str) -> Result:
+    def run_cli(*arguments: str, width: int = 200, text: str | None = None) -> Result:
         obj = CliContext(environ=environ, clock=clock)
-        return CliRunner().invoke(cli, arguments, obj=obj, prog_name="mailnod", env={"COLUMNS": "200"})
+        return CliRunner().invoke(cli, arguments, input=text, obj=obj, prog_name="mailnod", env={"COLUMNS": str(width)})
 
     return run_cli
 
@@ -69,6 +69,7 @@ def tracker(environ: dict[str, str], clock: FrozenClock) -> Iterator[Tracker]:
 def mail(tracker: Tracker, clock: FrozenClock) -> list[str]:
     """Send a newsletter to Ada and to Bob, and return the two bodies that left."""
     bodies: list[str] = []
+    override = make_override(route="news", tags=["spring", "shoes"], metadata={"order": "7"})
     for name in ("ada", "bob"):
         envelope = Envelope(
             message_id=f"<{name}@app.example>",
@@ -78,7 +79,7 @@ def mail(tracker: Tracker, clock: FrozenClock) -> list[str]:
             campaign="spring",
         )
         html = '<p>Hello, <a href="https://example.com/spring">spring</a></p>'
-        prepared = tracker.prepare(envelope, [html], layers=[("call", make_override(route="news"))])
+        prepared = tracker.prepare(envelope, [html], layers=[("call", override)])
         tracker.accepted(prepared)
         bodies.extend(prepared.parts)
     return bodies

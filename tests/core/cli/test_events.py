@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from mailnod import Tracker
+from mailnod.testing import FrozenClock
+
 Run = Callable[..., Result]
 
 
@@ -46,6 +49,7 @@ def test_json_has_events_newest_first(run: Run, campaign: None) -> None:
         (["--until", "2026-01-01T12:00:10"], 1),
         (["--limit", "2"], 2),
         (["--tests"], 0),
+        (["--class", "generic_bot", "--message-id", "<bob@app.example>"], 1),
         (["--no-tests"], 3),
     ],
 )
@@ -59,6 +63,48 @@ def test_people_and_machines_part_the_events(run: Run, campaign: None) -> None:
     people, machines = show(run, "--people"), show(run, "--machines")
     assert len(people) + len(machines) == 3
     assert "bob@example.com" in {event["recipient"] for event in machines}
+
+
+def test_people_and_machines_together_are_refused(run: Run, campaign: None) -> None:
+    """Two filters that exclude each other are a wrong call."""
+    result = run("events", "--people", "--machines")
+    assert result.exit_code == 2
+    assert "exclude each other" in result.output
+
+
+def test_json_says_what_the_mail_was_given_and_why_it_was_tracked(run: Run, campaign: None) -> None:
+    """Tags, metadata and the reasons of the decision stand beside the verdict."""
+    event = show(run, "--kind", "click")[0]
+    assert (event["tags"], event["metadata"], event["test"]) == (["spring", "shoes"], {"order": "7"}, False)
+    assert "route 'news': opens on, clicks on" in event["reasons"]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_an_event_takes_two_lines_of_the_terminal(run: Run, campaign: None, width: int) -> None:
+    """Each event has two lines that fit the terminal, with the recipient and the class whole."""
+    lines = run("events", width=width).stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    assert len(lines) == 3 + 2 * 3
+    assert lines[0].startswith("3 events, newest first")
+    assert sum("@example.com" in line for line in lines) == 3
+    assert any("/spring" in line for line in lines)
+
+
+def test_one_event_is_one(run: Run, campaign: None) -> None:
+    """The title counts as people do."""
+    assert run("events", "--kind", "click").stdout.startswith("1 event, newest first")
+
+
+def test_waiting_hits_are_counted(run: Run, waiting: None, tracker: Tracker, clock: FrozenClock) -> None:
+    """Right after a hit the answer says that it is there, wherever it waits, and says so no more once it is judged."""
+    assert run("events").stdout == "No events yet; 3 hits wait to be judged.\n"
+    clock.advance(-60)
+    tracker.work_once()
+    assert "2 hits wait to be judged." in run("events").stdout
+    clock.advance(60)
+    tracker.work_once()
+    assert "to be judged" not in run("events").stdout
+    assert run("events", "--route", "shop").stdout == "No events.\n"
 
 
 def test_before_gives_the_next_page(run: Run, campaign: None) -> None:

@@ -8,6 +8,9 @@ from collections.abc import Callable
 import pytest
 from click.testing import Result
 
+from mailnod import Envelope, Tracker, make_override
+from mailnod.testing import FrozenClock
+
 Run = Callable[..., Result]
 
 
@@ -33,3 +36,29 @@ def test_rate_of_nothing_is_a_dash(run: Run) -> None:
     """An empty store shows no rate instead of dividing by zero."""
     run("consent", "grant", "ada@example.com")
     assert " - " in run("stats").stdout
+
+
+@pytest.mark.parametrize("by", ["all", "message", "campaign", "route", "link", "hour"])
+def test_tables_fit_eighty_columns(run: Run, campaign: None, by: str) -> None:
+    """No line is wider than the narrowest terminal, and no heading is cut."""
+    lines = run("stats", "--by", by, width=80).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    headings = " ".join(lines[1:3])
+    words = ("mails clicked", "by people", "machines") if by == "link" else ("mails", "with pixel", "or links", "rate")
+    assert [word for word in words if word not in headings] == []
+
+
+def test_links_have_no_columns_of_mails(run: Run, campaign: None) -> None:
+    """Which mails carried a link is not kept, so nothing is said of it."""
+    shown = run("stats", "--by", "link").stdout
+    assert "https://example.com/spring" in shown
+    assert "rate" not in shown
+
+
+def test_mail_without_campaign_is_counted(run: Run, campaign: None, tracker: Tracker, clock: FrozenClock) -> None:
+    """Groups by campaign leave out mail that has none, and say how much of it there is."""
+    assert "no campaign" not in run("stats", "--by", "campaign").stdout
+    envelope = Envelope(message_id="<c@app.example>", recipients=("cy@example.com",), sent_at=clock.now())
+    prepared = tracker.prepare(envelope, ["<p>Hello"], layers=[("call", make_override(route="news"))])
+    tracker.accepted(prepared)
+    assert "1 mail has no campaign." in run("stats", "--by", "campaign").stdout

@@ -12,12 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mailnod import Decision, Event, Verdict
+from mailnod import Decision
+from mailnod.cli.event_table import make_event_table
+from mailnod.cli.output import make_table
 from mailnod.model import EventFilter, EventRecord, Metrics
 from mailnod.store.base import Store
 from mailnod_flask.demo.mailbox import DeliveredMail
@@ -25,9 +26,6 @@ from mailnod_flask.demo.scene import Reader
 from mailnod_flask.testing import TrackedMail
 
 __all__ = ["Result", "print_json", "print_result"]
-
-#: As many reasons are shown for an event; the JSON has all.
-MOST_REASONS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +55,7 @@ def print_result(result: Result, console: Console) -> None:
     console.print()
     console.print(_make_mail_table(result))
     console.print()
-    console.print(_make_event_table(result))
+    console.print(_make_event_table(result, width=console.width))
     console.print()
     console.print(_make_count_table(result))
     console.print()
@@ -87,19 +85,8 @@ def _pair(result: Result) -> list[tuple[Reader, TrackedMail]]:
     return list(zip(result.readers, result.outbox, strict=True))
 
 
-def _make_table(title: str) -> Table:
-    return Table(
-        title=title,
-        title_style="bold",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-
-
 def _make_mail_table(result: Result) -> Table:
-    table = _make_table("What is tracked, and why")
+    table = make_table("What is tracked, and why")
     table.add_column("Readers", no_wrap=True)
     table.add_column("Opens", no_wrap=True)
     table.add_column("Clicks", no_wrap=True)
@@ -135,47 +122,23 @@ def _show_axis(mode: int) -> str:
     return "[green]on[/green]" if mode else "[dim]off[/dim]"
 
 
-def _make_event_table(result: Result) -> Table:
-    table = _make_table("Every event, and how it was judged")
-    table.add_column("After", justify="right", no_wrap=True)
-    table.add_column("Reader", no_wrap=True)
-    table.add_column("What", no_wrap=True)
-    table.add_column("Judged as", no_wrap=True)
-    table.add_column("Client, and why")
-    for record in result.get_events():
-        verdict = record.event.verdict
-        table.add_row(
-            _show_age(_age(record)),
-            escape(_local_part(_recipient(record))),
-            _show_what(record),
-            _show_verdict(verdict),
-            f"{escape(_show_client(verdict))}\n[dim]{escape(_show_reasons(verdict))}[/dim]",
-        )
+def _make_event_table(result: Result, *, width: int) -> Table:
+    table = make_event_table(
+        result.get_events(),
+        title="Every event, and how it was judged",
+        width=width,
+        when=("After", lambda record: _show_age(_age(record))),
+        who=("Reader", lambda record: _local_part(_recipient(record))),
+        about=lambda record: _slug(record.event.url or ""),
+    )
+    table.caption = "After: since the mail was sent, by a clock that the demo moves itself."
+    table.caption_justify = "left"
     return table
-
-
-def _show_client(verdict: Verdict) -> str:
-    if verdict.client_name is None:
-        return "hidden by the proxy"
-    if verdict.machine:
-        return f"calls itself {verdict.client_name}"
-    return ", ".join(filter(None, (verdict.client_name, verdict.device_type)))
-
-
-def _show_reasons(verdict: Verdict) -> str:
-    """Return the strongest reasons; a scanner gives itself away by many more."""
-    more = len(verdict.reason_codes) - MOST_REASONS
-    return " ".join(verdict.reason_codes[:MOST_REASONS]) + (f" +{more} more" if more > 0 else "")
-
-
-def _show_verdict(verdict: Verdict) -> str:
-    color, who = ("yellow", "machine") if verdict.machine else ("green", "person")
-    return f"[{color}]{who}[/{color}]\n[dim]{verdict.classification.value.replace('_', ' ')}[/dim]"
 
 
 def _make_count_table(result: Result) -> Table:
     metrics = result.get_metrics()
-    table = _make_table("Opens and clicks")
+    table = make_table("Opens and clicks")
     table.add_column("")
     for heading in ("Opens", "of mails", "Clicks", "of mails"):
         table.add_column(heading, justify="right")
@@ -229,16 +192,8 @@ def _show_age(age: timedelta) -> str:
     return f"{seconds // 60:.0f} min"
 
 
-def _show_what(record: EventRecord) -> str:
-    if record.event.type == "message.opened":
-        return "open"
-    method = record.observation.hit.method
-    return f"click{'' if method == 'GET' else f' {method}'}\n[dim]{_slug(record.event)}[/dim]"
-
-
-def _slug(event: Event) -> str:
-    path = (event.url or "").partition("?")[0]
-    return escape(path.rpartition("/")[2])
+def _slug(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
 
 
 def _recipient(record: EventRecord) -> str:
