@@ -333,11 +333,24 @@ class StoreContract:
         assert store.get_suppressed()[0] == frozenset()
 
     def test_withdrawal_during_the_send_wins(self, store: Store) -> None:
-        """A denial that comes between the decision and the write of the delivery suppresses it."""
-        store.record_consent("ann@example.com", make_consent(DENIED, at=after(1)))
+        """A denial between the reading of consent and the write of the delivery suppresses it, whatever clocks say."""
+        mark = store.get_consent_mark()
+        store.record_consent("ann@example.com", make_consent(DENIED, at=after(-3600)))
+        store.record_consent("ann@example.com", make_consent(GRANTED, at=after(-3599)))
         delivery = make_delivery("bo@example.com", "ann@example.com", at=T0)
-        store.add_delivery(delivery)
+        store.add_delivery(delivery, consent_mark=mark)
         assert store.get_suppressed()[0] == {delivery.id}
+
+    def test_withdrawal_before_the_send_suppresses_nothing(self, store: Store) -> None:
+        """What was known when consent was read, and what others withdrew since, leaves a delivery alone."""
+        assert store.get_consent_mark() == 0
+        store.record_consent("ann@example.com", make_consent(DENIED, at=after(3600)))
+        store.record_consent("ann@example.com", make_consent(GRANTED, at=after(3601)))
+        mark = store.get_consent_mark()
+        store.record_consent("bo@example.com", make_consent(DENIED, at=after(3602)))
+        store.add_delivery(make_delivery(), consent_mark=mark)
+        assert store.get_suppressed()[0] == frozenset()
+        assert store.get_consent_mark() > mark
 
     # -- collect ------------------------------------------------------------------------------------------------------
 

@@ -35,12 +35,14 @@ class Store(Protocol):
 
     # -- send ---------------------------------------------------------------------------------------------------------
 
-    def add_delivery(self, delivery: Delivery) -> None:
+    def add_delivery(self, delivery: Delivery, *, consent_mark: int | None = None) -> None:
         """Write a delivery and its recipients, durably, before the mail leaves.
 
-        A delivery whose id is there already stays as it is. Where a recipient's denial was recorded after
-        ``envelope.sent_at``, the delivery is suppressed at once: consent was read before this write. An address that
-        is erased later reads as "" among the envelope's recipients.
+        A delivery whose id is there already stays as it is. An address that is erased later reads as "" among the
+        envelope's recipients.
+
+        :param consent_mark: what :meth:`get_consent_mark` said before anybody was asked for consent: where a recipient
+            has withdrawn since, the delivery is suppressed at once. None checks nothing.
         """
         ...
 
@@ -68,6 +70,13 @@ class Store(Protocol):
 
         The latest is what was recorded last, unless a denial bears a later ``recorded_at``: neither an import of old
         grants nor a clock that was set back undoes it.
+        """
+        ...
+
+    def get_consent_mark(self) -> int:
+        """Return the number of the newest record of consent, whoever it is about; 0 where there is none.
+
+        Ask for it before consent, and hand it to :meth:`add_delivery`: clocks do not tell which of two came first.
         """
         ...
 

@@ -17,6 +17,7 @@ __all__ = [
     "find_recipient",
     "get_consent",
     "get_history",
+    "get_mark",
     "get_suppressed",
     "has_withdrawn_since",
     "suppress_delivery",
@@ -72,11 +73,17 @@ def get_history(connection: sqlite3.Connection, recipient: bytes) -> list[Consen
     return [read_consent_record(row) for row in connection.execute(_HISTORY, (recipient,))]
 
 
-def has_withdrawn_since(connection: sqlite3.Connection, recipient: bytes, micros: int) -> bool:
-    """Return whether a denial was recorded after a time, whatever came after it."""
+def get_mark(connection: sqlite3.Connection) -> int:
+    """Return the number of the newest record, whoever it is about; 0 where there is none."""
+    ((newest,),) = connection.execute("SELECT coalesce(max(id), 0) FROM consents").fetchall()
+    return int(newest)
+
+
+def has_withdrawn_since(connection: sqlite3.Connection, recipient: bytes, mark: int) -> bool:
+    """Return whether a denial was recorded after the record that a mark names, whatever came after it."""
     row = connection.execute(
-        "SELECT 1 FROM consents WHERE recipient_hash = ? AND recorded_at > ? AND 'denied' IN (opens, clicks) LIMIT 1",
-        (recipient, micros),
+        "SELECT 1 FROM consents WHERE recipient_hash = ? AND id > ? AND 'denied' IN (opens, clicks) LIMIT 1",
+        (recipient, mark),
     ).fetchone()
     return row is not None
 

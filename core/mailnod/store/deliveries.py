@@ -39,21 +39,20 @@ WENT_TO = """
 """
 
 
-def add_delivery(connection: sqlite3.Connection, delivery: Delivery) -> None:
+def add_delivery(connection: sqlite3.Connection, delivery: Delivery, *, consent_mark: int | None) -> None:
     """Write a delivery and its recipients; one that is there already stays as it is.
 
-    Where a recipient withdrew after the message was made, its delivery is suppressed at once: consent was read before
-    this transaction began.
+    :param consent_mark: the newest record of consent when consent was read; a delivery to somebody who has withdrawn
+        since is suppressed at once. None checks nothing.
     """
     if connection.execute(_INSERT, write_delivery(delivery)).rowcount == 0:
         return
-    sent_at = to_micros(delivery.envelope.sent_at)
     for position, address in enumerate(delivery.envelope.recipients):
         recipient = consents.find_recipient(connection, address)
         row = (recipient, to_text(get_domain(address)), to_text(address))
         (recipient_id,) = connection.execute(_INSERT_RECIPIENT, row).fetchall()[0]
         connection.execute("INSERT INTO delivery_recipients VALUES (?, ?, ?)", (delivery.id, position, recipient_id))
-        if consents.has_withdrawn_since(connection, recipient, sent_at):
+        if consent_mark is not None and consents.has_withdrawn_since(connection, recipient, consent_mark):
             consents.suppress_delivery(connection, delivery.id)
     if delivery.accepted_at is not None:
         rollups.count_delivery(connection, delivery, accepted_at=delivery.accepted_at)

@@ -42,10 +42,10 @@ class SQLiteStore:
 
     # -- send ---------------------------------------------------------------------------------------------------------
 
-    def add_delivery(self, delivery: Delivery) -> None:
+    def add_delivery(self, delivery: Delivery, *, consent_mark: int | None = None) -> None:
         """Write a delivery and its recipients."""
         with self._database.write() as connection:
-            deliveries.add_delivery(connection, delivery)
+            deliveries.add_delivery(connection, delivery, consent_mark=consent_mark)
 
     def set_delivery_state(self, delivery_id: bytes, state: DeliveryState, *, at: datetime) -> None:
         """Note what became of a delivery."""
@@ -64,6 +64,11 @@ class SQLiteStore:
         """Return what holds for a recipient and a purpose."""
         with self._database.read() as connection:
             return consents.get_consent(connection, consents.find_recipient(connection, address), purpose=purpose)
+
+    def get_consent_mark(self) -> int:
+        """Return the number of the newest record of consent."""
+        with self._database.read() as connection:
+            return consents.get_mark(connection)
 
     def get_consent_history(self, address: str) -> list[ConsentRecord]:
         """Return everything that was recorded for an address, oldest first."""
