@@ -252,6 +252,17 @@ def test_the_copy_can_be_pickled(set_up: SetUp) -> None:
     assert (plain.track_opens, plain.track_clicks) == (False, False)
 
 
+def test_a_wish_to_be_tracked_goes_no_further(set_up: SetUp) -> None:
+    """Without consent a provider behind a queue must not find the wish on the copy; a refusal stays on it."""
+    set_up(inner=f"{HERE}.QuietBackend", ROUTES={"default": {"consent": "required"}})
+    message = make_message(track_opens=True, track_clicks=False)
+    message.send()
+    (copied,) = QuietBackend.kept
+    assert "track_opens" not in vars(copied)
+    assert vars(copied)["track_clicks"] is False
+    assert vars(message)["track_opens"] is True
+
+
 def test_what_is_no_message_of_djangos_passes_through(set_up: SetUp, caplog: pytest.LogCaptureFixture) -> None:
     """An object that only the backend understands reaches it as it is, and costs a line in the log."""
 

@@ -39,7 +39,7 @@ class DjangoAdapter:
         """Return a message with a fixed date and Message-ID."""
         message = self.make(
             subject=draft.subject,
-            body=draft.text,
+            body=read_text(draft.text),
             from_email="weekly@example.com",
             to=list(draft.to),
             cc=list(draft.cc),
@@ -89,6 +89,12 @@ class PlainAdapter(DjangoAdapter):
         """Send over a connection."""
         connection: Any = django_mail.mailers.default if self.mailers else django_mail.get_connection()
         connection.send_messages([message], **keywords)
+
+
+def read_text(text: Any) -> str:
+    """Return a text as each Django takes it: before 6.0 its own backends fail on bytes."""
+    decoded: str = text.decode() if isinstance(text, bytes) and django.VERSION < (6, 0) else text
+    return decoded
 
 
 def make_inline(file: Attached) -> Any:

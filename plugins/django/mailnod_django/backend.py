@@ -26,6 +26,7 @@ from mailnod_django.message import (
     address_to,
     check_headers,
     copy_message,
+    drop_wishes,
     find_header,
     find_html,
     find_message_id,
@@ -127,7 +128,7 @@ class EmailBackend(BaseEmailBackend):
         groups = [self._track(message, keyword) for message in messages]
         mails = [mail for group in groups for mail in group]
         for mail in mails:
-            mail_tracked.send(type(self), mail=mail)
+            mail_tracked.send_robust(type(self), mail=mail)
         before = [dict(getattr(mail.message, "__dict__", {})) for mail in mails]
         if self._watch is not None:
             self._watch.expect([mail.message for mail in group] for group in groups)
@@ -168,11 +169,13 @@ class EmailBackend(BaseEmailBackend):
                 ]
         except Exception as error:
             log.error("a message could not be read, it is sent untracked: %s", describe_error(error))
-        for copied in copies if is_anymail(self.inner) else ():
+        for copied in copies:
             if by_esp:
                 leave_tracking_to_esp(self._tracker, self.inner, copied.message, copied.prepared)
-            else:
+            elif is_anymail(self.inner):
                 leave_tracking_to_us(self.inner, copied.message)
+            else:
+                drop_wishes(copied.message)
         return copies
 
     def _settle(self, mails: Sequence[TrackedMail], result: Any, *, raised: bool) -> dict[int, bool | None]:

@@ -23,6 +23,7 @@ __all__ = [
     "address_to",
     "check_headers",
     "copy_message",
+    "drop_wishes",
     "find_header",
     "find_html",
     "find_message_id",
@@ -132,6 +133,16 @@ def copy_message(message: EmailMessage) -> EmailMessage:
     return fresh
 
 
+def drop_wishes(message: EmailMessage) -> None:
+    """Take the wish to be tracked off a copy, on which it is decided; a provider behind a queue would read it again.
+
+    :param message: a copy.
+    """
+    for name in ("track_opens", "track_clicks"):
+        if vars(message).get(name):
+            del vars(message)[name]
+
+
 def find_message_id(message: EmailMessage) -> str:
     """Return a message's Message-ID, or a new one where it has none."""
     return find_header(message, "Message-ID") or make_msgid(domain=str(DNS_NAME))
@@ -187,9 +198,9 @@ def find_html(message: EmailMessage) -> list[str]:
 
 
 def find_texts(message: EmailMessage) -> list[str]:
-    """Return the text of the body where it is plain text; attached texts are left alone."""
+    """Return the text of the body where it is plain text; bytes and attached texts are left alone."""
     plain = str(message.content_subtype).lower() == "plain" and bool(message.body)
-    return [_decode(message, message.body)] if plain else []
+    return [str(message.body)] if plain and not isinstance(message.body, bytes) else []
 
 
 def replace_parts(message: EmailMessage, parts: Iterable[str], texts: Iterable[str]) -> None:
@@ -203,7 +214,7 @@ def replace_parts(message: EmailMessage, parts: Iterable[str], texts: Iterable[s
     if _has_html_body(message):
         message.body = _like(message, message.body, next(html))
     for text in texts:
-        message.body = _like(message, message.body, text)
+        message.body = text
     if isinstance(message, EmailMultiAlternatives):
         message.alternatives = [
             _replace(alternative, _like(message, alternative[0], next(html))) if _is_html(alternative) else alternative
