@@ -15,10 +15,11 @@ __all__ = ["BUILT_IN", "CommandGroup", "cli"]
 #: Every command of Mailnod's own: where it is, and what the overview says of it.
 BUILT_IN: dict[str, tuple[str, str]] = {
     "rewrite": ("mailnod.cli.rewrite:rewrite", "Show how an HTML body would be rewritten."),
-    "classify": ("mailnod.cli.classify:classify", "Judge hits that are given as JSON lines."),
+    "classify": ("mailnod.cli.classify:classify", "Say whether a person or a machine sent a request."),
     "serve": ("mailnod.cli.serve:serve", "Run the collector alone, without an app."),
     "work": ("mailnod.cli.work:work", "Take in and judge hits until stopped."),
     "events": ("mailnod.cli.events:events", "Show opens and clicks, newest first."),
+    "deliveries": ("mailnod.cli.deliveries:deliveries", "Show which mail was tracked, for whom, and why."),
     "stats": ("mailnod.cli.stats:stats", "Count opens and clicks of people and of machines."),
     "consent": ("mailnod.cli.consent:consent", "Grant, withdraw and show a recipient's consent."),
     "keys": ("mailnod.cli.keys:keys", "Make, list, retire and revoke the keys that sign links."),
