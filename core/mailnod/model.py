@@ -211,6 +211,8 @@ class Delivery:
     accepted_at: datetime | None = None
     #: Whether it only proves that tracking works; its events are shown and never counted.
     test: bool = False
+    #: First moment at which hits are no longer recorded, as its token says; None means never.
+    expires_at: datetime | None = None
 
     def __post_init__(self) -> None:
         if len(self.id) != 8:
@@ -427,9 +429,9 @@ class ConsentRecord:
 
     recorded_at: datetime
     purpose: str
-    #: Each axis as it stands from this record on.
-    opens: ConsentState
-    clicks: ConsentState
+    #: Each axis as it stands from this record on; None leaves it as it is. What a store returns has no None.
+    opens: ConsentState | None
+    clicks: ConsentState | None
     #: Where the wish came from: a form, an import, the command line.
     source: str
     #: Who recorded it.

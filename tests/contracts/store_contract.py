@@ -138,6 +138,7 @@ class StoreContract:
             tags=("a", "b"),
             metadata={"order": "1"},
             at=T0 + timedelta(microseconds=1),
+            expires_at=after(60),
         )
         store.add_delivery(delivery)
         assert store.get_deliveries() == [delivery]
@@ -252,6 +253,18 @@ class StoreContract:
         store.record_consent("ann@example.com", make_consent(GRANTED, at=after(120)))
         assert store.get_consent("ann@example.com", purpose=PURPOSE).opens is GRANTED
 
+    def test_axis_that_is_not_named_stays_as_it_is(self, store: Store) -> None:
+        """A record of one axis leaves the other as it stands when it is written, and the history says how it stood."""
+        store.record_consent("ann@example.com", make_consent(GRANTED))
+        only_opens = replace(make_consent(DENIED, at=after(2)), clicks=None)
+        store.record_consent("ann@example.com", make_consent(GRANTED, DENIED, at=after(1)))
+        written = store.record_consent("ann@example.com", only_opens)
+        consent = store.get_consent("ann@example.com", purpose=PURPOSE)
+        assert (consent.opens, consent.clicks) == (DENIED, DENIED)
+        assert store.get_consent_history("ann@example.com")[-1] == written == replace(only_opens, clicks=DENIED)
+        only_clicks = replace(make_consent(GRANTED, purpose="profiling"), opens=None)
+        assert store.record_consent("ann@example.com", only_clicks).opens is UNKNOWN
+
     @pytest.mark.parametrize(
         "spelling",
         [
@@ -306,6 +319,18 @@ class StoreContract:
         found, later = store.get_suppressed(after=cursor)
         assert found == {second.id}
         assert later > cursor
+
+    def test_suppressed_deliveries_are_named_for_as_long_as_they_record(self, store: Store) -> None:
+        """Who asks at a time gets what still records then, and a cursor beyond all that was suppressed."""
+        short, long, endless = (make_delivery(expires_at=after(s) if s else None) for s in (60, 120, 0))
+        for delivery in (long, endless, short):
+            store.add_delivery(delivery)
+        store.record_consent("ann@example.com", make_consent(DENIED, at=after(90)))
+        everything = store.get_suppressed()
+        assert everything[0] == {short.id, long.id, endless.id}
+        assert store.get_suppressed(now=after(59)) == everything
+        assert store.get_suppressed(now=after(60)) == (frozenset({long.id, endless.id}), everything[1])
+        assert store.get_suppressed(now=after(120)) == (frozenset({endless.id}), everything[1])
 
     def test_grant_lifts_no_suppression(self, store: Store) -> None:
         """What was suppressed stays so after a new grant, and mail sent after it is not suppressed."""

@@ -89,18 +89,17 @@ def _record(
     text_version: str,
     as_json: bool,
 ) -> None:
-    before = cli.writer.get_consent(_check_address(address), purpose=purpose)
     both = opens == clicks
     record = ConsentRecord(
         recorded_at=cli.clock.now(),
         purpose=purpose,
-        opens=state if opens or both else before.opens,
-        clicks=state if clicks or both else before.clicks,
+        opens=state if opens or both else None,
+        clicks=state if clicks or both else None,
         source=source,
         actor=actor,
         text_version=text_version,
     )
-    cli.writer.record_consent(address, record)
+    record = cli.writer.record_consent(_check_address(address), record)
     if as_json:
         print_json({"address": address, **to_plain(record)})
     else:

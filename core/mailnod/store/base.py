@@ -56,12 +56,16 @@ class Store(Protocol):
 
     # -- consent ------------------------------------------------------------------------------------------------------
 
-    def record_consent(self, address: str, record: ConsentRecord) -> None:
+    def record_consent(self, address: str, record: ConsentRecord) -> ConsentRecord:
         """Append to a recipient's history.
+
+        An axis that is None stays as :meth:`get_consent` has it for that purpose, read in the same transaction.
 
         Where an axis becomes DENIED, every delivery already sent to the address on that purpose or any other is
         suppressed in the same transaction, shared bodies included. A record that denies both axes does so even where
         they were denied before. A later grant lifts no suppression.
+
+        :returns: the record as it was written, each axis resolved.
         """
         ...
 
@@ -86,8 +90,13 @@ class Store(Protocol):
 
     # -- collect ------------------------------------------------------------------------------------------------------
 
-    def get_suppressed(self, *, after: int = 0) -> tuple[frozenset[bytes], int]:
-        """Return the deliveries suppressed after a cursor, and the new cursor; 0 asks for all of them."""
+    def get_suppressed(self, *, after: int = 0, now: datetime | None = None) -> tuple[frozenset[bytes], int]:
+        """Return the deliveries suppressed after a cursor, and the new cursor; 0 asks for all of them.
+
+        :param now: leaves out deliveries that no longer record at this time, whose tokens say so themselves; None
+            leaves out nothing. Who keeps the set in memory replaces it now and then by what 0 brings, so that it
+            shrinks.
+        """
         ...
 
     def add_observations(self, observations: Sequence[Observation], *, settle_s: float) -> list[Observation]:

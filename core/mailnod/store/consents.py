@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from mailnod.model import Consent, ConsentRecord, ConsentState
 from mailnod.store.addresses import hash_address
-from mailnod.store.rows import CONSENT_COLUMNS, list_columns, read_consent_record, write_consent_record
+from mailnod.store.rows import CONSENT_COLUMNS, list_columns, read_consent_record, to_micros, write_consent_record
 
 __all__ = [
     "append_record",
@@ -27,6 +28,11 @@ _APPEND = (
     f"INSERT INTO consents (recipient_hash, {list_columns(CONSENT_COLUMNS)}) VALUES (?{', ?' * len(CONSENT_COLUMNS)})"
 )
 _HISTORY = f"SELECT {list_columns(CONSENT_COLUMNS)} FROM consents WHERE recipient_hash = ? ORDER BY id"
+#: Deliveries that are no longer known are kept: nothing says when they expire.
+_SUPPRESSED = """
+    SELECT s.delivery_id FROM suppressed AS s LEFT JOIN deliveries AS d ON d.id = s.delivery_id
+    WHERE s.seq > :after AND (:now IS NULL OR d.expires_at IS NULL OR d.expires_at > :now)
+"""
 _SUPPRESS_RECIPIENT = """
     INSERT INTO suppressed (delivery_id)
     SELECT delivery_id FROM delivery_recipients JOIN recipients ON recipients.id = recipient_id
@@ -41,12 +47,23 @@ def find_recipient(connection: sqlite3.Connection, address: str) -> bytes:
     return hash_address(address, key=key)
 
 
-def append_record(connection: sqlite3.Connection, recipient: bytes, record: ConsentRecord) -> None:
-    """Append to a recipient's history, and suppress what was sent where the recipient withdraws."""
+def append_record(connection: sqlite3.Connection, recipient: bytes, record: ConsentRecord) -> ConsentRecord:
+    """Append to a recipient's history, and suppress what was sent where the recipient withdraws.
+
+    What has expired is suppressed too: the time of a record is its author's word, and must not spare a delivery.
+
+    :returns: the record as it was written, each axis resolved.
+    """
     before = get_consent(connection, recipient, purpose=record.purpose)
+    record = replace(
+        record,
+        opens=before.opens if record.opens is None else record.opens,
+        clicks=before.clicks if record.clicks is None else record.clicks,
+    )
     connection.execute(_APPEND, (recipient, *write_consent_record(record)))
     if _withdraws(record, before):
         connection.execute(_SUPPRESS_RECIPIENT, (recipient,))
+    return record
 
 
 def get_consent(connection: sqlite3.Connection, recipient: bytes, *, purpose: str) -> Consent:
@@ -60,9 +77,10 @@ def get_consent(connection: sqlite3.Connection, recipient: bytes, *, purpose: st
         return Consent()
     last = records[-1]
     later = [record for record in records if record.recorded_at > last.recorded_at]
+    denied, unknown = ConsentState.DENIED, ConsentState.UNKNOWN
     return Consent(
-        opens=_deny_if_any(last.opens, [record.opens for record in later]),
-        clicks=_deny_if_any(last.clicks, [record.clicks for record in later]),
+        opens=denied if any(record.opens is denied for record in later) else last.opens or unknown,
+        clicks=denied if any(record.clicks is denied for record in later) else last.clicks or unknown,
         source=last.source,
         evidence=f"record of {last.recorded_at:%Y-%m-%d %H:%M} UTC, text {last.text_version!r}",
     )
@@ -95,10 +113,14 @@ def suppress_delivery(connection: sqlite3.Connection, delivery_id: bytes) -> Non
     )
 
 
-def get_suppressed(connection: sqlite3.Connection, *, after: int) -> tuple[frozenset[bytes], int]:
-    """Return the deliveries suppressed after a cursor, and the new cursor."""
-    rows = connection.execute("SELECT seq, delivery_id FROM suppressed WHERE seq > ? ORDER BY seq", (after,)).fetchall()
-    return frozenset(delivery_id for _, delivery_id in rows), rows[-1][0] if rows else after
+def get_suppressed(connection: sqlite3.Connection, *, after: int, now: datetime | None) -> tuple[frozenset[bytes], int]:
+    """Return the deliveries suppressed after a cursor, and the new cursor.
+
+    :param now: leaves out those that no longer record at this time; None leaves out nothing.
+    """
+    ((cursor,),) = connection.execute("SELECT max(coalesce(max(seq), 0), ?) FROM suppressed", (after,)).fetchall()
+    rows = connection.execute(_SUPPRESSED, {"after": after, "now": None if now is None else to_micros(now)})
+    return frozenset(delivery_id for (delivery_id,) in rows), int(cursor)
 
 
 def _withdraws(record: ConsentRecord, before: Consent) -> bool:
@@ -109,7 +131,3 @@ def _withdraws(record: ConsentRecord, before: Consent) -> bool:
     opens_go = record.opens is denied and before.opens is not denied
     clicks_go = record.clicks is denied and before.clicks is not denied
     return opens_go or clicks_go
-
-
-def _deny_if_any(last: ConsentState, others: Sequence[ConsentState]) -> ConsentState:
-    return ConsentState.DENIED if ConsentState.DENIED in others else last

@@ -78,6 +78,7 @@ DELIVERY_COLUMNS = (
     "state",
     "accepted_at",
     "test",
+    "expires_at",
 )
 VERDICT_COLUMNS = (
     "detected",
@@ -174,13 +175,14 @@ def write_delivery(delivery: Delivery) -> tuple[Any, ...]:
         delivery.state.value,
         None if delivery.accepted_at is None else to_micros(delivery.accepted_at),
         delivery.test,
+        None if delivery.expires_at is None else to_micros(delivery.expires_at),
     )
 
 
 def read_delivery(row: Row) -> Delivery:
     """Return the delivery of a row in the order of :data:`DELIVERY_COLUMNS`, its recipients as a JSON list behind."""
     id_, message_id, subject, sent_at, campaign, tags, metadata, route, opens, clicks, reasons, *rest = row
-    link_count, state, accepted_at, test, recipients = rest
+    link_count, state, accepted_at, test, expires_at, recipients = rest
     return Delivery(
         id=id_,
         envelope=Envelope(
@@ -197,6 +199,7 @@ def read_delivery(row: Row) -> Delivery:
         state=DeliveryState(state),
         accepted_at=None if accepted_at is None else from_micros(accepted_at),
         test=bool(test),
+        expires_at=None if expires_at is None else from_micros(expires_at),
     )
 
 
@@ -253,12 +256,13 @@ def read_event(row: Row, *, observation: Observation, verdict: Verdict) -> Event
 
 
 def write_consent_record(record: ConsentRecord) -> tuple[Any, ...]:
-    """Return the row of a record of consent, in the order of :data:`CONSENT_COLUMNS`."""
+    """Return the row of a record of consent, in the order of :data:`CONSENT_COLUMNS`; each axis is resolved before."""
+    unknown = ConsentState.UNKNOWN
     return (
         to_micros(record.recorded_at),
         to_text(record.purpose),
-        record.opens.value,
-        record.clicks.value,
+        (record.opens or unknown).value,
+        (record.clicks or unknown).value,
         to_text(record.source),
         to_text(record.actor),
         to_text(record.text_version),

@@ -56,7 +56,8 @@ CREATE TABLE deliveries (
     link_count INTEGER NOT NULL,
     state TEXT NOT NULL,
     accepted_at INTEGER,
-    test INTEGER NOT NULL
+    test INTEGER NOT NULL,
+    expires_at INTEGER
 ) STRICT;
 CREATE INDEX deliveries_by_message ON deliveries (message_id);
 CREATE INDEX deliveries_by_campaign ON deliveries (campaign) WHERE campaign IS NOT NULL;

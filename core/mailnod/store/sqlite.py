@@ -55,10 +55,10 @@ class SQLiteStore:
 
     # -- consent ------------------------------------------------------------------------------------------------------
 
-    def record_consent(self, address: str, record: ConsentRecord) -> None:
+    def record_consent(self, address: str, record: ConsentRecord) -> ConsentRecord:
         """Append to a recipient's history, and suppress what was sent where the recipient withdraws."""
         with self._database.write() as connection:
-            consents.append_record(connection, consents.find_recipient(connection, address), record)
+            return consents.append_record(connection, consents.find_recipient(connection, address), record)
 
     def get_consent(self, address: str, *, purpose: str) -> Consent:
         """Return what holds for a recipient and a purpose."""
@@ -77,10 +77,10 @@ class SQLiteStore:
 
     # -- collect ------------------------------------------------------------------------------------------------------
 
-    def get_suppressed(self, *, after: int = 0) -> tuple[frozenset[bytes], int]:
+    def get_suppressed(self, *, after: int = 0, now: datetime | None = None) -> tuple[frozenset[bytes], int]:
         """Return the deliveries suppressed after a cursor, and the new cursor."""
         with self._database.read() as connection:
-            return consents.get_suppressed(connection, after=after)
+            return consents.get_suppressed(connection, after=after, now=now)
 
     def add_observations(self, observations: Sequence[Observation], *, settle_s: float) -> list[Observation]:
         """Take observations in, each once, and queue them for judging."""
