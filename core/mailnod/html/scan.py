@@ -52,8 +52,6 @@ _SKIP = (
     rf"[^<]*+(?:<(?:/{other_names(*_END)}{_REST}|{other_names(*_START)}{_REST}|{_COMMENT}"
     r"|(?![a-zA-Z/!?]))[^<]*+){0,400}"
 )
-# Up to the next thing that matters; a link is read at once.
-_STEP = re.compile(rf"{_SKIP}(?:<([aA](?:[rR][eE][aA])?+|{any_case(*_VML)})(?={NAME_END}){HREF}|)")
 _TEXT = re.compile(r"[^<]*+(?:<(?![a-zA-Z/!?])[^<]*+){0,400}")
 _COMMENT_END = re.compile(r"--!?+>")
 _CONDITIONAL = re.compile(rf"<!--\[{any_case('if')}[{WHITE_SPACE}(!][^\]>]*+\]>")
@@ -104,7 +102,7 @@ class Scan(NamedTuple):
     """What was found in one HTML text."""
 
     anchors: tuple[Anchor, ...]
-    #: Those that may be pixels of ours, and only when they were asked for.
+    #: Those that were asked for.
     images: tuple[Image, ...]
     #: Behind the first real ``<body ...>``; None where there is none.
     body_start: int | None
@@ -118,11 +116,11 @@ class Scan(NamedTuple):
     frameset: bool
 
 
-def scan(html: str, *, images: bool = False) -> Scan:
+def scan(html: str, *, images: str = "") -> Scan:
     """Find the live links of an HTML text, in linear time whatever the text is.
 
     :param html: the decoded text.
-    :param images: whether live images that may be pixels are listed too; only a mail that was edited needs them.
+    :param images: live images with this text in their tag, or between that and the next, are listed too; "" lists none.
     :returns: links in document order, and the places for a pixel.
     :raises RewriteError: where the text has more markup than :data:`MAX_LINKS` and :data:`MAX_STEPS` allow.
     """
@@ -148,7 +146,7 @@ class _Open(NamedTuple):
 class _Lexer:
     """The state of one pass."""
 
-    def __init__(self, html: str, *, images: bool, conditional: bool = False) -> None:
+    def __init__(self, html: str, *, images: str = "", conditional: bool = False) -> None:
         self.html = html
         self.images_wanted = images
         #: Whether the text is the inside of a conditional comment, which holds no comment of its own.
@@ -186,12 +184,13 @@ class _Lexer:
         )
 
     def read(self, position: int, end: int) -> None:
-        marks = _find_image_tags(self.html) if self.images_wanted else iter(())
+        marks = _find_image_tags(self.html, self.images_wanted)
         mark = next(marks, end)
+        step = _step()
         while position < end:
             while mark < position:
                 mark = next(marks, end)
-            match = (_TEXT if self.stack else _STEP).match(self.html, position, mark)
+            match = (_TEXT if self.stack else step).match(self.html, position, mark)
             position = match.end() if match else end
             if match and match.lastindex:
                 self.add_link(match)
@@ -240,7 +239,7 @@ class _Lexer:
 
     def read_conditional(self, start: int, end: int) -> None:
         """Read the inside of ``<!--[if mso]>``: a comment to browsers, live markup to Outlook."""
-        inner = _Lexer(self.html, images=False, conditional=True)
+        inner = _Lexer(self.html, conditional=True)
         inner.steps = self.steps
         inner.read(start, end)
         self.steps = inner.steps
@@ -403,15 +402,21 @@ class _Lexer:
 
 
 @cache
+def _step() -> re.Pattern[str]:
+    """Compile what leads up to the next thing that matters, and the link if it is one; few processes need it."""
+    return re.compile(rf"{_SKIP}(?:<([aA](?:[rR][eE][aA])?+|{any_case(*_VML)})(?={NAME_END}){HREF}|)")
+
+
+@cache
 def _raw_end(name: str) -> re.Pattern[str]:
     return re.compile(rf"</{any_case(name)}(?={NAME_END})")
 
 
-def _find_image_tags(html: str) -> Iterator[int]:
-    """Yield where tags begin that may be pixels of ours; most images are not, and need not be looked at."""
+def _find_image_tags(html: str, text: str) -> Iterator[int]:
+    """Yield where image tags that may have a text in them begin; most have it not, and need not be looked at."""
     position = 0
-    while (path := html.find("/o/", position)) >= 0:
-        start = html.rfind("<", position, path)
+    while text and (found := html.find(text, position)) >= 0:
+        start = html.rfind("<", position, found)
         if start >= 0 and html[start + 1 : start + 4].lower() == "img":
             yield start
-        position = path + 3
+        position = found + len(text)

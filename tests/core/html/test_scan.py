@@ -53,6 +53,11 @@ def find_hrefs(html: str) -> list[str]:
         "<math><font color=red>{}",
         "<template><template></template></template>{}",
         "<!--[if mso]>{}<![endif]-->",
+        "<!--[if mso]><td height=1 width=2><![endif]-->{}",
+        "<!--[if mso]>-- >-> x{}<![endif]-->",
+        "<!--[if mso]>" + "- h" * 99 + "{}<![endif]-->",
+        "<!--[if mso]>-->{}",
+        "<!--[if mso]>--!>{}",
         "<!--[if (gte mso 9)|(IE)]>{}<![endif]-->",
         "<!--[IF mso]><style></style>{}<![endif]-->",
         "<!--[if mso]><style><![endif]-->{}",
@@ -137,6 +142,23 @@ def test_dead(html: str) -> None:
 def test_attributes(tag: str, href: list[str]) -> None:
     """The href is the first attribute of that name, read as the tokenizer does."""
     assert find_hrefs(tag) == href
+
+
+@pytest.mark.parametrize("count", [1, 50, 99, 100, 101, 400, 401, 5000])
+def test_much_of_one_kind(count: int) -> None:
+    """However many attributes stand before the href, or tags before the link, it is found."""
+    assert find_hrefs(f"<a {'b=c ' * count}href=x>{'<b>' * count}<a href=y>{'<a name=z>' * count}<a href=z>") == [
+        *"xyz"
+    ]
+
+
+def test_images_are_listed_by_a_text_in_their_tag() -> None:
+    """Live images with the text are listed, wherever in the tag it stands, and no others."""
+    live = ('<IMG src="/o/a.gif">', "<img alt=/o/ src=b>", "<img src='/o//o/'>")
+    dead = ("<!-- <img src=/o/> -->", "<p title='<img src=/o/>'>", "<style><img src=/o/></style>", "<img src=c></p>", "/o/")
+    html = "".join((*dead, *live, *dead, "<a href='/o/'>", *live))
+    assert [html[image.start : image.end] for image in scan(html, images="/o/").images] == [*live, *live]
+    assert scan(html).images == ()
 
 
 @pytest.mark.parametrize(
