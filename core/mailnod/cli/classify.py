@@ -11,7 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from mailnod.cli.classify_rows import read_address, read_row, read_scenario
+from mailnod.cli.output import clean, make_console, make_table
 from mailnod.judge.classify import Judge
 from mailnod.model import (
     Decision,
@@ -31,19 +34,51 @@ __all__ = ["classify"]
 
 #: Rows say how long after sending they were seen, not when; this is where their clock starts.
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+_FORMATS = """With --jsonl each line of standard input is an object such as
+
+\b
+  {"id": 1, "kind": "click", "method": "GET", "ua": "curl/8.0",
+   "ip": "192.0.2.1", "headers": {"accept": "*/*"},
+   "seconds_after_send": 4.5}
+
+in which every key may be absent, and is answered in order by the verdict with the same id. With --scenarios too, a
+line is a sequence that is judged as a whole, "t" being seconds after "sent_at":
+
+\b
+  {"name": "one", "sent_at": "2026-03-01T12:00:00Z",
+   "links": ["https://example.com/a"],
+   "observations": [{"t": 4, "kind": "click",
+     "link": "https://example.com/a", "ip": "192.0.2.1",
+     "ua": "curl/8.0", "method": "GET", "headers": {},
+     "recipient": "r1", "message": "m1"}]}
+
+and is answered by {"name", "observations": [one verdict each]}. A line that cannot be read is answered by
+{"error"}, and the command then ends with 1.
+"""
 
 
-@click.command()
+def _check_ip(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    try:
+        return None if value is None else read_address(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command(epilog=_FORMATS)
 @click.option("--jsonl", is_flag=True, help="Read requests from standard input, one JSON object per line.")
 @click.option("--scenarios", is_flag=True, help="With --jsonl: each line holds a sequence of observations.")
 @click.option("--ua", help="The user agent; an empty one means that the client sent none.")
-@click.option("--ip", help="The client's address.")
+@click.option("--ip", callback=_check_ip, help="The client's address.")
 @click.option("--kind", type=click.Choice(["open", "click"]), default="open", show_default=True)
 @click.option("--method", default="GET", show_default=True, help="The HTTP method.")
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A request header; repeatable.")
-@click.option("--after", type=float, metavar="SECONDS", help="Seconds between sending and the request.")
+@click.option(
+    "--after", type=click.FloatRange(min=0), metavar="SECONDS", help="Seconds between sending and the request."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+@click.pass_context
 def classify(
+    context: click.Context,
     *,
     jsonl: bool,
     scenarios: bool,
@@ -60,6 +95,7 @@ def classify(
     What is not given counts as not captured, which is not the same as empty.
     """
     if jsonl:
+        _refuse_single(context)
         answer_lines(scenarios=scenarios)
         return
     if scenarios:
@@ -73,6 +109,10 @@ def classify(
         row["ip"] = ip
     if headers:
         row["headers"] = dict(_read_header(one) for one in headers)
+        row.setdefault("ua", row["headers"].get("user-agent"))
+        if row["ua"] is None:
+            # Headers were captured and this one is not among them, which says as little as no headers do.
+            del row["ua"]
     if after is not None:
         row["seconds_after_send"] = after
     verdict, signals = _explain_row(Judge(), row)
@@ -82,12 +122,23 @@ def classify(
         _print_verdict(verdict, signals)
 
 
+def _refuse_single(context: click.Context) -> None:
+    """Refuse what describes one request beside --jsonl, where every line describes its own."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if name not in ("jsonl", "scenarios", "as_json") and (
+            context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        ):
+            raise click.UsageError(f"{parameter.opts[0]} describes one request, and --jsonl reads them from lines.")
+
+
 def answer_lines(*, scenarios: bool) -> None:
     """Answer requests from standard input line by line; a bad line gets an error and status 1 at the end.
 
     :param scenarios: whether each line holds a sequence of observations instead of one request.
     """
     judge, failed = Judge(), False
+    strange: set[str] = set()
     for line in sys.stdin:
         if not line.strip():
             continue
@@ -95,10 +146,14 @@ def answer_lines(*, scenarios: bool) -> None:
             row = json.loads(line)
             if not isinstance(row, dict):
                 raise ValueError(f"a line must hold an object, not {type(row).__name__}")
+            read = read_scenario if scenarios else read_row
+            for name in sorted(read(row) - strange):
+                strange.add(name)
+                click.echo(f"Warning: the key {name!r} is not known and has no effect.", err=True)
             answer = _answer_scenario(judge, row) if scenarios else _answer_row(judge, row)
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        except (ValueError, OverflowError, RecursionError) as error:
             failed = True
-            answer = {"error": f"{type(error).__name__}: {error}"}
+            answer = {"error": str(error)}
         click.echo(json.dumps(answer))
     if failed:
         sys.exit(1)
@@ -121,10 +176,9 @@ def _explain_row(judge: Judge, row: Mapping[str, Any]) -> tuple[Verdict, tuple[S
 
 def _answer_scenario(judge: Judge, scenario: Mapping[str, Any]) -> dict[str, Any]:
     sent_at = datetime.fromisoformat(scenario["sent_at"])
+    sent_at = sent_at.replace(tzinfo=sent_at.tzinfo or UTC)
     links = {url: index for index, url in enumerate(scenario["links"])}
     observations, deliveries = [], {}
-    if not all(isinstance(row, dict) for row in scenario["observations"]):
-        raise ValueError("every observation must be an object")
     for number, row in enumerate(scenario["observations"]):
         name = f"{row.get('recipient')}\0{row.get('message')}"
         delivery_id = hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()
@@ -152,8 +206,6 @@ def _observe(
 ) -> Observation:
     kind: Kind = "click" if row.get("kind") == "click" else "open"
     headers = row.get("headers")
-    if headers is not None and not isinstance(headers, dict):
-        raise ValueError(f"headers must be an object, not {headers!r}")
     hit = Hit(
         kind=kind,
         method=str(row.get("method") or "GET").upper(),
@@ -193,10 +245,10 @@ def _read_header(text: str) -> tuple[str, str]:
 
 
 def _print_verdict(verdict: Verdict, signals: tuple[Signal, ...]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
-    table = Table(show_header=False, title="Verdict", title_justify="left")
+    table = make_table("Verdict")
+    table.show_header = False
     client = f"{verdict.client_name or 'not known'} ({verdict.client_type or 'type not known'})"
     for name, value in (
         ("classification", str(verdict.classification)),
@@ -208,10 +260,13 @@ def _print_verdict(verdict: Verdict, signals: tuple[Signal, ...]) -> None:
         ("client", client),
         ("rules", verdict.ruleset),
     ):
-        table.add_row(name, value)
-    reasons = Table("reason", "weight", "source", title="Reasons, strongest first", title_justify="left")
+        table.add_row(name, Text(clean(value)))
+    reasons = make_table("Reasons, strongest first")
+    for column in ("reason", "weight", "source"):
+        reasons.add_column(column)
     for signal in signals:
         reasons.add_row(signal.code, f"{signal.weight:+d}", signal.source)
-    console = Console()
+    console = make_console()
     console.print(table)
+    console.print()
     console.print(reasons if signals else "Reasons: nothing unusual was seen.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from click.testing import CliRunner, Result
 
 from mailnod.cli.classify import classify
@@ -82,3 +83,75 @@ def test_nothing_to_judge_is_refused() -> None:
     """Without a fact there is nothing to say."""
     assert run().exit_code == 2
     assert run("--scenarios").exit_code == 2
+
+
+def test_user_agent_may_stand_among_the_headers() -> None:
+    """Where --ua is absent, the header of that name is the user agent; --ua goes before it."""
+    arguments = ("--header", "User-Agent: curl/8.0", "--kind", "click", "--json")
+    assert json.loads(run(*arguments).output)["client_type"] == "library"
+    assert json.loads(run(*arguments, "--ua", GMAIL).output)["client_name"] != "curl"
+
+
+@pytest.mark.parametrize(
+    ("row", "nearest"),
+    [
+        ({"user_agent": "curl/8.0"}, "'ua'"),
+        ({"header": {}}, "'headers'"),
+        ({"seconds_after_sending": 4}, "'seconds_after_send'"),
+        ({"remote_addr": "192.0.2.1"}, "'ip'"),
+    ],
+)
+def test_misspelt_key_is_answered_by_the_nearest(row: dict[str, object], nearest: str) -> None:
+    """A key that was probably meant to be one of ours is an error and not ignored."""
+    result = run("--jsonl", lines=json.dumps({"id": 1, **row}))
+    assert result.exit_code == 1
+    assert f"did you mean {nearest}" in json.loads(result.stdout)["error"]
+
+
+def test_key_that_nobody_could_mean_is_said_once() -> None:
+    """Any other key has no effect, and a warning says so once, beside the answers."""
+    result = run("--jsonl", lines='{"ua": "", "colour": 1}\n{"ua": "", "colour": 2, "note": "x"}\n')
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) == 2
+    assert result.stderr == "Warning: the key 'colour' is not known and has no effect.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--ip", "bogus"], "'bogus' is not an IP address"),
+        (["--ua", "x", "--after", "-5"], "-5"),
+        (["--jsonl", "--ua", "x"], "--ua describes one request"),
+        (["--jsonl", "--kind", "open"], "--kind describes one request"),
+    ],
+)
+def test_wrong_calls_are_refused(arguments: list[str], message: str) -> None:
+    """A value that cannot be, and options that do not go together, end with 2 and are named."""
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({}, "a scenario needs 'links', 'observations', 'sent_at'"),
+        ({"sent_at": "noon", "links": [], "observations": []}, "'sent_at' is 'noon'"),
+        ({"sent_at": "2026-01-01", "links": [], "observations": [{"kind": "open"}]}, "observation 0: needs 't'"),
+        ({"sent_at": "2026-01-01", "links": [], "observations": [7]}, "observation 0: is 7"),
+        ({"sent_at": "2026-01-01", "links": 7, "observations": []}, "'links' must be a list"),
+        ({"sent_at": "2026-01-01", "links": [], "observations": [{"t": "soon"}]}, "observation 0: 't' is 'soon'"),
+    ],
+)
+def test_bad_scenario_is_answered_in_words(line: dict[str, object], message: str) -> None:
+    """What is missing or wrong in a scenario is named, and no Python error shows."""
+    result = run("--jsonl", "--scenarios", lines=json.dumps(line))
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["error"].startswith(message)
+
+
+def test_help_shows_the_formats() -> None:
+    """Who pipes lines finds their form in the help."""
+    shown = run("--help").output
+    for key in ("seconds_after_send", "sent_at", "observations"):
+        assert f'"{key}"' in shown
