@@ -10,18 +10,20 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import click
 
 from mailnod.cli.context import CliContext, pass_cli
-from mailnod.cli.output import clean
+from mailnod.cli.output import clean, count, make_console, make_table, print_json
+from mailnod.cli.rewrite_files import write_files
 from mailnod.errors import ConfigurationError, RewriteError
 from mailnod.html.encoded import EncodedHtml, decode_html
 from mailnod.html.plan import Plan, compile_plan
 from mailnod.model import Mode
 from mailnod.send.mime import RawMessage, read_message
-from mailnod.tokens import Keyring
+from mailnod.tokens import Key, Keyring, KeyState, new_secret
 
 __all__ = ["rewrite"]
 
@@ -127,7 +129,7 @@ class Rewriter:
 
     def _compile(self, html: str, wishes: Wishes) -> Plan:
         if wishes.base_url is None:
-            raise ConfigurationError("there is no base URL: give --base-url, for example https://track.example.com")
+            raise ConfigurationError("there is no base URL: give --base-url, for example https://app.example/t")
         return compile_plan(
             html,
             base_url=wishes.base_url,
@@ -139,45 +141,90 @@ class Rewriter:
 
 
 @click.command()
-@click.argument("file", type=click.File("rb"), default="-")
+@click.argument("files", nargs=-1, metavar="[FILE|-]...", type=click.Path(allow_dash=True, dir_okay=False, exists=True))
 @click.option("--base-url", help="Where the collector is reached; MAILNOD_BASE_URL where it is not given.")
 @click.option("--no-opens", is_flag=True, help="Add no pixel.")
 @click.option("--no-clicks", is_flag=True, help="Leave links alone.")
+@click.option(
+    "--output-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write each FILE there under its name; for several files and for .mbox files.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result and every link as JSON.")
 @click.option("--jsonl", is_flag=True, help="Read one JSON object per line, and answer each with one.")
 @pass_cli
 def rewrite(
     cli: CliContext,
     *,
-    file: Any,
+    files: tuple[str, ...],
     base_url: str | None,
     no_opens: bool,
     no_clicks: bool,
+    output_dir: Path | None,
     as_json: bool,
     jsonl: bool,
 ) -> None:
     """Show how an HTML text or a message would leave.
 
     FILE is an .eml message or HTML; without it, or with "-", standard input is read. The result goes to standard
-    output, a table of its links to standard error. Consent counts as granted, because nothing is sent.
+    output, a table of its links to standard error. Consent counts as granted, because nothing is sent. Links are
+    signed with MAILNOD_SECRET_KEYS, or with a key for this preview alone where that is not set.
     """
+    if as_json and jsonl:
+        raise click.UsageError("--json and --jsonl exclude each other: --jsonl answers in JSON anyway.")
+    if output_dir is not None and (jsonl or not files or "-" in files):
+        raise click.UsageError("--output-dir needs FILEs, and neither '-' nor --jsonl.")
+    if output_dir is None and len(files) > 1:
+        raise click.UsageError("several files need --output-dir, where each is written under its own name.")
+    if output_dir is None and files and files[0].endswith(".mbox"):
+        raise click.UsageError("an .mbox file holds many messages, and needs --output-dir.")
     wishes = Wishes(base_url=base_url or cli.settings.base_url, opens=not no_opens, clicks=not no_clicks)
     rewriter = _make_rewriter(cli)
-    if jsonl:
-        _answer_lines(file, rewriter, wishes)
+    if output_dir is not None:
+        _write(files, output_dir, rewriter, wishes, as_json=as_json)
         return
-    data = file.read()
-    if str(getattr(file, "name", "")).endswith(".eml") or _MESSAGE_START.match(data):
+    name = files[0] if files else "-"
+    with click.open_file(name, "rb") as source:
+        if jsonl:
+            _answer_lines(source, rewriter, wishes)
+            return
+        data = source.read()
+    if _is_message(data, name):
         _show(rewriter.rewrite_message(read_message(data), wishes), as_json=as_json)
     else:
         html = decode_html(data, None)
         _show(rewriter.rewrite_bytes(html, wishes), as_json=as_json, html=html)
 
 
+def _is_message(data: bytes, name: str) -> bool:
+    return name.endswith((".eml", ".mbox")) or _MESSAGE_START.match(data) is not None
+
+
+def _write(files: Sequence[str], folder: Path, rewriter: Rewriter, wishes: Wishes, *, as_json: bool) -> None:
+    def rewrite_data(data: bytes) -> bytes:
+        if _MESSAGE_START.match(data):
+            return rewriter.rewrite_message(read_message(data), wishes).value.encode("utf-8", "surrogateescape")
+        html = rewriter.rewrite_bytes(decode_html(data, None), wishes)
+        return base64.b64decode(html.value)
+
+    written = write_files([Path(name) for name in files], folder, rewrite_data)
+    if as_json:
+        print_json(written)
+    else:
+        items = sum(one.items for one in written)
+        click.echo(f"{count(items, 'message or page', many='messages and pages')} in {folder}.", err=True)
+        for one in written:
+            for error in one.errors:
+                click.echo(f"{one.file}: left as it is: {error}", err=True)
+    if any(one.errors for one in written):
+        sys.exit(1)
+
+
 def _make_rewriter(cli: CliContext) -> Rewriter:
     keyring = cli.keyring
     if keyring is None:
-        raise ConfigurationError("MAILNOD_SECRET_KEYS is not set; make a key with 'mailnod keys new'")
+        keyring = Keyring([Key(id=0, state=KeyState.SIGNING, secret=new_secret())])
+        click.echo("MAILNOD_SECRET_KEYS is not set: a key for this preview alone signs its links.", err=True)
     token = keyring.sign(
         secrets.token_bytes(8),
         opens=Mode.INDIVIDUAL,
@@ -224,22 +271,23 @@ def _show(result: Rewritten, *, as_json: bool, html: EncodedHtml | None = None) 
         click.echo(json.dumps(answer, indent=2))
         return
     click.echo(data, nl=False)
+    if not data.endswith(b"\n") and sys.stdout.isatty():
+        # What follows is for the same screen, and must not begin in the middle of a line.
+        click.echo(err=True)
     _print_links(answer)
 
 
 def _print_links(answer: Mapping[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(title="Links", title_justify="left")
+    table = make_table("Links")
     table.add_column("#", justify="right")
     table.add_column("leads to", overflow="fold")
     table.add_column("what was done", overflow="fold")
     for link in answer["links"]:
         done = Text(clean(link["reason"]), style="green" if link["tracked"] else "yellow")
         table.add_row(str(link["index"]), Text(clean(link["url"])), done)
-    console = Console(stderr=True, highlight=False)
+    console = make_console(stderr=True)
     if answer["links"]:
         console.print(table)
     console.print(f"Pixel: {answer['pixel']}. Restored exactly: {'yes' if answer['restored'] else 'no'}.")

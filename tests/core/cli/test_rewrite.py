@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +122,20 @@ def test_bytes_come_back_in_their_charset() -> None:
     assert base64.b64decode(answer["bytes_b64"]).startswith(data)
 
 
-def test_missing_key_names_the_command_that_makes_one() -> None:
-    """Without a secret the command ends as a wrong set-up does."""
-    result = run("-", "--base-url", BASE, keys=None)
-    assert result.exit_code == 2
-    assert "mailnod keys new" in result.stderr
+def test_preview_needs_no_lasting_key() -> None:
+    """Without a secret a key for once signs, which standard error says and standard output does not."""
+    result = run("-", "--base-url", BASE, "--json", text=LINK, keys=None)
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["restored"] is True
+    assert "MAILNOD_SECRET_KEYS is not set" in result.stderr
+
+
+def test_secret_is_that_of_the_environment() -> None:
+    """Where MAILNOD_SECRET_KEYS is set, it signs: the same link bears the same tag again."""
+    pages = [re.search(r"\.0\.([\w-]{16})\?u=", run("-", "--base-url", BASE, text=LINK).stdout) for _ in range(2)]
+    assert pages[0] is not None
+    assert pages[1] is not None
+    assert pages[0][1] == pages[1][1]
 
 
 def test_missing_base_url_is_named() -> None:
@@ -133,3 +143,56 @@ def test_missing_base_url_is_named() -> None:
     result = run("-", text="<p>")
     assert result.exit_code == 2
     assert "--base-url" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-", "--json", "--jsonl"], "--json and --jsonl exclude each other"),
+        (["a.eml", "b.eml"], "need --output-dir"),
+        (["a.mbox"], "needs --output-dir"),
+        (["--output-dir", "out"], "--output-dir needs FILEs"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    """Calls whose outcome nobody could guess end with 2 and say what to do."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.eml", "b.eml", "a.mbox"):
+        Path(name).touch()
+    result = run(*arguments, "--base-url", BASE)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+MESSAGE = f"Subject: x\r\nContent-Type: text/html\r\n\r\n{LINK}\r\n"
+
+
+def test_several_files_are_written_into_a_folder(tmp_path: Path) -> None:
+    """Each file is rewritten under its own name, and nothing is written over."""
+    (tmp_path / "a.eml").write_bytes(MESSAGE.encode())
+    (tmp_path / "b.html").write_text(LINK)
+    arguments = [str(tmp_path / "a.eml"), str(tmp_path / "b.html"), "--base-url", BASE]
+    result = run(*arguments, "--output-dir", str(tmp_path / "out"), "--json")
+    assert result.exit_code == 0, result.output
+    assert [one["items"] for one in json.loads(result.stdout)] == [1, 1]
+    for name in ("a.eml", "b.html"):
+        assert f"{BASE}/c/" in (tmp_path / "out" / name).read_text()
+    again = run(*arguments, "--output-dir", str(tmp_path / "out"))
+    assert again.exit_code == 2
+    assert "written over" in again.stderr
+
+
+def test_mailbox_is_rewritten_message_by_message(tmp_path: Path) -> None:
+    """Separators stay where they are, and a message that cannot be edited stays as it is and is named."""
+    bad = "From c Thu Jan  1 00:00:02 2026\nContent-Type: text/html\n\n" + "<a href=x>" * 10_002 + "\n\n"
+    messages = [f"From {c} Thu Jan  1 00:00:01 2026\n{MESSAGE}\n".replace("\r", "") for c in "ab"]
+    (tmp_path / "a.mbox").write_text("".join([messages[0], bad, messages[1]]))
+    result = run(str(tmp_path / "a.mbox"), "--base-url", BASE, "--no-opens", "--output-dir", str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert "left as it is" in result.stderr
+    written = (tmp_path / "out" / "a.mbox").read_text()
+    assert [written.count("\nSubject: x\n"), written.count(f"{BASE}/c/")] == [2, 2]
+    assert bad in written
+    assert re.findall("^From (.)", written, re.MULTILINE) == ["a", "c", "b"]
