@@ -69,7 +69,7 @@ class Tracker:
         self.plugins = Plugins([ConsentStore(self.store), *plugins], load_entry_points=load_entry_points)
         self._preparer = Preparer(settings=settings, keyring=keyring, plugins=self.plugins, store=self.store)
         self._journal = Journal(settings.journal_folder)
-        self._suppressed = Suppressed(lambda cursor: self.store.get_suppressed(after=cursor))
+        self._suppressed = Suppressed(lambda cursor: self.store.get_suppressed(after=cursor, now=self.clock.now()))
         self.collector = Collector(
             keyring=keyring,
             journal=self._journal,

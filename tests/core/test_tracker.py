@@ -196,6 +196,28 @@ def test_withdrawal_reaches_mail_already_sent(house: House) -> None:
     assert not house.send("r@example.com").changed
 
 
+def test_withdrawal_while_the_mail_is_prepared_is_not_lost(tmp_path: Path) -> None:
+    """Who withdraws after consent was read and before the delivery is written is not tracked, whatever the clock says."""
+
+    class Meanwhile:
+        house: House
+
+        @hookimpl
+        def change_url(self, url: str) -> str:
+            self.house.record("r@example.com", ConsentState.DENIED)
+            return url
+
+    plugin = Meanwhile()
+    plugin.house = house = House(tmp_path, plugin)
+    house.record("r@example.com", GRANT)
+    prepared = house.send("r@example.com")
+    assert prepared.changed
+    house.open(prepared)
+    house.settle()
+    assert house.tracker.store.get_events(EventFilter()) == []
+    house.tracker.close()
+
+
 def test_withdrawal_of_one_ends_the_tracking_of_a_shared_body(house: House) -> None:
     """Where one of several recipients withdraws, nobody's hits on the shared body are stored any more."""
     house.record("s@example.com", GRANT)

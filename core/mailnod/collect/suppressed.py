@@ -15,6 +15,8 @@ __all__ = ["Suppressed"]
 log = logging.getLogger("mailnod.collect")
 
 REFRESH_S = 1.0
+#: How often everything is read anew.
+RELOAD_S = 3600.0
 #: A set older than this is not trusted to say that a delivery is free.
 STALE_S = 2.0
 
@@ -24,15 +26,18 @@ class Suppressed:
 
     A thread of its own reads what is new each second; it starts with the first question, and anew after a fork.
 
+    :param reload_s: how often everything is read anew, so that the set forgets what no longer matters.
     :param load: returns the deliveries suppressed after a cursor, and the new cursor;
         see :meth:`mailnod.store.base.Store.get_suppressed`.
     """
 
-    def __init__(self, load: Callable[[int], tuple[frozenset[bytes], int]]) -> None:
+    def __init__(self, load: Callable[[int], tuple[frozenset[bytes], int]], *, reload_s: float = RELOAD_S) -> None:
         self._load = load
+        self._reload_s = reload_s
         self._background = Background(self._run, name="mailnod-suppressed")
-        self._ids: set[bytes] = set()
+        self._ids: frozenset[bytes] = frozenset()
         self._cursor = 0
+        self._reloaded_at = monotonic()
         self._loaded_at: float | None = None
 
     def check(self, delivery_id: bytes) -> bool | None:
@@ -51,8 +56,15 @@ class Suppressed:
 
         :raises StoreError: the store cannot be read; what is known stays known.
         """
-        new, self._cursor = self._load(self._cursor)
-        self._ids.update(new)
+        now = monotonic()
+        if now - self._reloaded_at > self._reload_s:
+            # Read from the start, the set leaves out those whose tokens no longer record.
+            ids, self._cursor = self._load(0)
+            self._ids, self._reloaded_at = ids, now
+        else:
+            new, self._cursor = self._load(self._cursor)
+            if new:
+                self._ids |= new
         self._loaded_at = monotonic()
 
     def close(self) -> None:

@@ -102,10 +102,17 @@ class Preparer:
             return leave(draft, route=name, reasons=[*wanted.reasons, "MAILNOD_BASE_URL is not set"])
         if not any(draft.parts):
             return leave(draft, route=name, reasons=[*wanted.reasons, "no HTML part"])
+        # Whoever withdraws from here on is found by the store when the delivery is written down.
+        consent_mark = self._store.get_consent_mark()
         decision = apply_consent(wanted, [self._ask(r, route, draft.envelope) for r in draft.envelope.recipients])
         if not decision.tracked:
             return _keep(draft, decision)
-        return self._rewrite(draft, decision, route, base_url, test=self._is_test(draft.envelope, layers))
+        prepared = self._rewrite(draft, decision, route, base_url, test=self._is_test(draft.envelope, layers))
+        if prepared.delivery is not None:
+            self._store.add_delivery(prepared.delivery, consent_mark=consent_mark)
+            for plan in prepared.plans:
+                self._plugins.notify("message_prepared", envelope=draft.envelope, plan=plan, decision=prepared.decision)
+        return prepared
 
     def prepare_each(self, draft: Draft, *, layers: Layers) -> list[Prepared]:
         """Return a copy for each recipient who may be tracked, and one for all the others together.
@@ -174,20 +181,22 @@ class Preparer:
         decision = _match_plans(decision, plans, text_plans)
         if not decision.tracked:
             return _keep(draft, decision)
+        last_day = draft.envelope.sent_at + timedelta(days=route.token_max_age_days)
         delivery = Delivery(
             id=secrets.token_bytes(8),
             envelope=draft.envelope,
             decision=decision,
             link_count=_count_links(plans) + _count_links(text_plans),
+            expires_at=last_day.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1),
             test=test,
         )
         token = self._keyring.sign(
             delivery.id,
             opens=decision.opens,
             clicks=decision.clicks,
-            expires_at=draft.envelope.sent_at + timedelta(days=route.token_max_age_days),
+            expires_at=last_day,
         )
-        prepared = Prepared(
+        return Prepared(
             recipients=draft.envelope.recipients,
             parts=tuple(plan.fill(token) for plan in plans),
             texts=tuple(plan.fill(token) for plan in text_plans) or draft.texts,
@@ -195,10 +204,6 @@ class Preparer:
             delivery=delivery,
             plans=plans,
         )
-        self._store.add_delivery(delivery)
-        for plan in plans:
-            self._plugins.notify("message_prepared", envelope=draft.envelope, plan=plan, decision=decision)
-        return prepared
 
 
 def _keep(draft: Draft, decision: Decision) -> Prepared:

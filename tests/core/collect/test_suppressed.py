@@ -44,6 +44,17 @@ def test_only_what_is_new_is_asked_for() -> None:
     suppressed.close()
 
 
+def test_set_forgets_what_the_store_no_longer_lists() -> None:
+    """Read anew from the start, the set drops the deliveries whose tokens no longer record."""
+    listed = {b"old"}
+    suppressed = Suppressed(lambda cursor: (frozenset(listed), 1), reload_s=-1)
+    suppressed.refresh()
+    listed.clear()
+    suppressed.refresh()
+    assert suppressed.check(b"old") is False
+    suppressed.close()
+
+
 def test_store_that_fails_leaves_the_answer_open() -> None:
     """While the store cannot be read nobody is called free, and who is known to have withdrawn stays so."""
     failed = threading.Event()
