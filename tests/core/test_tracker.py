@@ -197,7 +197,7 @@ def test_withdrawal_reaches_mail_already_sent(house: House) -> None:
 
 
 def test_withdrawal_while_the_mail_is_prepared_is_not_lost(tmp_path: Path) -> None:
-    """Who withdraws after consent was read and before the delivery is written is not tracked, whatever the clock says."""
+    """Who withdraws after consent was read and before the delivery is written is not tracked, whatever time it is."""
 
     class Meanwhile:
         house: House
