@@ -7,25 +7,28 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from mailnod.clock import Clock
 from mailnod.errors import StoreError, describe_error
 from mailnod.judge.classify import Judge
+from mailnod.model import Observation, Publication
 from mailnod.plugins import Plugins
-from mailnod.store.base import Store
+from mailnod.store.base import WORKER_LEASE, Store
 from mailnod.store.drain import drain
 
 __all__ = ["WorkDone", "Worker"]
 
 log = logging.getLogger("mailnod.worker")
 
-LEASE = "worker"
-#: How long the lease lives without renewal; another process takes over after that. Two workers at once do no harm,
-#: because the store takes each observation and each verdict once; the lease only spares the work.
+#: How long the lease lives without renewal; another worker takes over after that. One that was paused for longer does
+#: no harm when it goes on: the store refuses what it publishes, and takes each observation once.
 LEASE_S = 10.0
+#: A lease older than this is renewed before the next batch.
+RENEW_S = 2.0
 #: Pause between two passes.
 PAUSE_S = 0.5
 BATCH = 500
@@ -49,7 +52,7 @@ class WorkDone:
 
 
 class Worker:
-    """The leased loop behind the collectors; one process of many does the work, the others stand by."""
+    """The leased loop behind the collectors; one thread of one process does the work, all others stand by."""
 
     def __init__(
         self, *, store: Store, journal_folder: Path, judge: Judge, plugins: Plugins, clock: Clock, settle_s: float
@@ -67,14 +70,23 @@ class Worker:
 
         :raises StoreError: the store cannot be used; hits stay in their journals.
         """
-        if not self._renew_lease():
+        lease = _Lease(store=self._store, clock=self._clock, holder=self._name_holder())
+        if not lease.take():
             return None
-        drained = drain(self._journal_folder, self._store, settle_s=self._settle_s, on_recorded=self._notify_recorded())
+        drained = drain(
+            self._journal_folder,
+            self._store,
+            settle_s=self._settle_s,
+            on_recorded=self._notify_recorded(),
+            go_on=lease.keep,
+        )
         judged = published = revised = 0
-        while due := self._store.get_due(now=self._clock.now(), limit=BATCH):
-            windows = self._store.get_windows(due)
-            judgements = [(o, self._judge.classify(o, window)) for o, window in zip(due, windows, strict=True)]
-            for publication in self._store.publish(judgements, now=self._clock.now()):
+        while lease.keep():
+            mark = self._store.get_hit_mark()
+            due = self._store.get_due(now=self._clock.now(), limit=BATCH)
+            if not due:
+                break
+            for publication in self._judge_batch(due, mark, lease.holder):
                 if publication.previous is None:
                     published += 1
                     self._plugins.notify("event_created", event=publication.event)
@@ -82,8 +94,6 @@ class Worker:
                     revised += 1
                     self._plugins.notify("event_revised", event=publication.event, previous=publication.previous)
             judged += len(due)
-            if not self._renew_lease():
-                break
         return WorkDone(drained=drained, judged=judged, published=published, revised=revised)
 
     def run(self, stop: threading.Event, *, report: Callable[[WorkDone], None] | None = None) -> None:
@@ -116,15 +126,43 @@ class Worker:
             return None
         return lambda observation: self._plugins.notify("observation_recorded", observation=observation)
 
-    def _holder(self) -> str:
-        return f"{socket.gethostname()}-{os.getpid()}-{self._secret}"
+    def _judge_batch(self, due: Sequence[Observation], mark: int, holder: str) -> list[Publication]:
+        windows = self._store.get_windows(due)
+        judgements = [(o, self._judge.classify(o, window)) for o, window in zip(due, windows, strict=True)]
+        return self._store.publish(judgements, now=self._clock.now(), hit_mark=mark, holder=holder)
 
-    def _renew_lease(self) -> bool:
-        return self._store.acquire_lease(LEASE, holder=self._holder(), now=self._clock.now(), ttl_s=LEASE_S)
+    def _name_holder(self) -> str:
+        # Two threads of one process are two workers.
+        return f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}-{self._secret}"
 
     def release_lease(self) -> None:
-        """Let another process work at once; a lease that cannot be given back runs out by itself."""
+        """Let another worker work at once, where the calling thread holds the lease.
+
+        A lease that cannot be given back runs out by itself.
+        """
         try:
-            self._store.release_lease(LEASE, holder=self._holder())
+            self._store.release_lease(WORKER_LEASE, holder=self._name_holder())
         except StoreError as error:
             log.debug("the lease runs out by itself: %s", error)
+
+
+class _Lease:
+    """The worker's lease, as one pass holds it."""
+
+    def __init__(self, *, store: Store, clock: Clock, holder: str) -> None:
+        self.holder = holder
+        self._store = store
+        self._clock = clock
+        self._taken_at: datetime | None = None
+
+    def take(self) -> bool:
+        """Take or renew it; False where another worker has it."""
+        now = self._clock.now()
+        taken = self._store.acquire_lease(WORKER_LEASE, holder=self.holder, now=now, ttl_s=LEASE_S)
+        self._taken_at = now if taken else None
+        return taken
+
+    def keep(self) -> bool:
+        """Renew it where that is time; False where another worker has taken over."""
+        age = None if self._taken_at is None else self._clock.now() - self._taken_at
+        return (age is not None and timedelta() <= age < timedelta(seconds=RENEW_S)) or self.take()

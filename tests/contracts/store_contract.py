@@ -28,7 +28,7 @@ from mailnod.model import (
     Publication,
     Verdict,
 )
-from mailnod.store.base import GroupBy, Store
+from mailnod.store.base import WORKER_LEASE, GroupBy, Store
 from mailnod.store.ids import new_id
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -566,6 +566,51 @@ class StoreContract:
         """What the store does not hold cannot be published."""
         assert store.publish([(make_observation(b"8 bytes."), make_verdict())], now=T0) == []
         assert store.get_events(EventFilter()) == []
+
+    @pytest.mark.parametrize(
+        ("delivery_id", "ip", "at", "passed_over"),
+        [
+            (b"8 bytes.", "192.0.2.9", 600.0, True),
+            (b"8 bytes.", "192.0.2.9", 600.001, False),
+            (b"another.", "192.0.2.1", -60.0, True),
+            (b"another.", "192.0.2.1", -60.001, False),
+            (b"another.", None, 0.0, False),
+        ],
+    )
+    def test_verdict_on_a_window_that_changed_is_passed_over(
+        self, store: Store, delivery_id: bytes, ip: str | None, at: float, passed_over: bool
+    ) -> None:
+        """Where a hit falls into the window after the mark was taken, nothing is published and the row stays queued."""
+        observation = make_observation(b"8 bytes.")
+        store.add_observations([observation], settle_s=0)
+        mark = store.get_hit_mark()
+        store.add_observations([make_observation(delivery_id, at=after(at), ip=ip)], settle_s=SETTLE_S)
+        published = store.publish([(observation, make_verdict())], now=T0, hit_mark=mark)
+        assert (len(published), observation in store.get_due(now=T0)) == ((0, True) if passed_over else (1, False))
+        store.publish([(observation, make_verdict())], now=T0, hit_mark=store.get_hit_mark())
+        assert observation not in store.get_due(now=T0)
+        assert len(store.get_verdicts(observation.id)) == 1
+
+    def test_old_verdict_does_not_replace_a_newer_one(self, store: Store) -> None:
+        """Who was overtaken between reading the window and publishing changes neither event nor counts."""
+        observation, later = make_observation(b"8 bytes."), make_observation(b"8 bytes.", at=after(1))
+        store.add_observations([observation], settle_s=0)
+        mark = store.get_hit_mark()
+        machine = make_verdict(machine=True)
+        self.publish(store, (later, machine), (observation, machine))
+        assert store.publish([(observation, make_verdict())], now=after(9), hit_mark=mark) == []
+        assert self.get_line(store) == {"machine_opens": 2, "machine_opens_unique": 1}
+
+    def test_only_the_holder_of_the_lease_publishes(self, store: Store) -> None:
+        """Who lost the lease publishes nothing and takes nothing out of the queue."""
+        observation = make_observation(b"8 bytes.")
+        store.add_observations([observation], settle_s=0)
+        judgements = [(observation, make_verdict())]
+        store.acquire_lease(WORKER_LEASE, holder="a", now=T0, ttl_s=10)
+        store.acquire_lease(WORKER_LEASE, holder="b", now=after(11), ttl_s=10)
+        assert store.publish(judgements, now=after(12), holder="a") == []
+        assert store.get_due(now=T0) == [observation]
+        assert len(store.publish(judgements, now=after(99), holder="b")) == 1
 
     def test_first_is_per_delivery_type_and_class(self, store: Store) -> None:
         """Only the earliest event of a delivery, a type, and people or machines is the first."""

@@ -20,7 +20,10 @@ from mailnod.model import (
     Window,
 )
 
-__all__ = ["GroupBy", "Store"]
+__all__ = ["WORKER_LEASE", "GroupBy", "Store"]
+
+#: The lease under which one worker at a time drains, judges and publishes.
+WORKER_LEASE = "worker"
 
 GroupBy = Literal["all", "message", "campaign", "route", "link", "hour"]
 
@@ -119,6 +122,13 @@ class Store(Protocol):
         """Return how many observations wait for judging, due or not, those to be judged again included."""
         ...
 
+    def get_hit_mark(self) -> int:
+        """Return the number of the newest observation; 0 where there is none.
+
+        Ask for it before :meth:`get_due` and :meth:`get_windows`, and hand it to :meth:`publish`.
+        """
+        ...
+
     def get_windows(self, observations: Sequence[Observation]) -> list[Window]:
         """Return for each observation its delivery, all hits on that within ten minutes, and of the address within one.
 
@@ -126,13 +136,24 @@ class Store(Protocol):
         """
         ...
 
-    def publish(self, judgements: Sequence[tuple[Observation, Verdict]], *, now: datetime) -> list[Publication]:
+    def publish(
+        self,
+        judgements: Sequence[tuple[Observation, Verdict]],
+        *,
+        now: datetime,
+        hit_mark: int | None = None,
+        holder: str | None = None,
+    ) -> list[Publication]:
         """Append verdicts, publish or revise events, and move the rollups by signed deltas, in one transaction.
 
         A verdict equal to the observation's latest one changes nothing. Judged observations leave the queue; those
         that the store does not hold are passed over. An event is the first of its delivery, type and class (people or
         machines) where none of an earlier time, ids breaking ties, exists when it is published.
 
+        :param hit_mark: what :meth:`get_hit_mark` said before the windows were read: an observation into whose window
+            a hit has come since is passed over and stays in the queue. None checks nothing.
+        :param holder: who publishes; where :data:`WORKER_LEASE` is not theirs any more, nothing is published and
+            nothing leaves the queue. None checks nothing.
         :returns: what changed, in the order of the hits.
         """
         ...

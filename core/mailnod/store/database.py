@@ -46,6 +46,8 @@ def get_primary_code(error: sqlite3.Error) -> int | None:
 
 def explain_error(error: sqlite3.Error | OSError, *, path: Path) -> StoreError:
     """Return the error of ours that says whose fault another is."""
+    if path.is_dir():
+        return StoreUnavailableError(f"{str(path)!r} is a folder; name a file in it, such as 'mailnod.db'")
     if isinstance(error, OSError):
         return StoreUnavailableError(f"{str(path)!r} cannot be used: {error.strerror or error}")
     reason = _ENVIRONMENT.get(get_primary_code(error) or 0)

@@ -29,8 +29,8 @@ _log = logging.getLogger(__name__)
 
 #: After these a journal is tried again by the next drain; after all others it is set aside, and said so once.
 _PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM}
-#: Longer than the owner waits: a busy one leaves the lock free for short moments only.
-_BUSY_TIMEOUT_S = 5.0
+#: How long a living owner's lock is waited for; one that was stopped in the middle of a commit must not hold up others.
+_BUSY_TIMEOUT_S = 0.5
 
 _SELECT = f"SELECT seq, {list_columns(OBSERVATION_COLUMNS)} FROM hits"  # noqa: S608
 # A number that is free again is given to the next hit, so the number alone would not do.
@@ -58,6 +58,7 @@ def drain(
     settle_s: float,
     batch: int = 500,
     on_recorded: Callable[[Observation], None] | None = None,
+    go_on: Callable[[], bool] = lambda: True,
 ) -> int:
     """Move what every process, living or dead, has written down into the store.
 
@@ -69,6 +70,7 @@ def drain(
     :param settle_s: passed on to :meth:`~mailnod.store.base.Store.add_observations`.
     :param batch: how many rows are moved in one transaction.
     :param on_recorded: called with each observation that was new to the store, after its commit.
+    :param go_on: asked before each batch; False ends the drain there, and what is left waits for the next.
     :returns: how many observations were new to the store.
     :raises StoreUnavailableError: where the store cannot take them; they stay in their journals.
     """
@@ -82,26 +84,31 @@ def drain(
             for observation in new:
                 on_recorded(observation)
 
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        try:
-            _drain_file(path, take, batch=batch)
-        except sqlite3.Error as error:
-            if get_primary_code(error) in _PASSING:
-                _log.info("journal %s is drained later: %s", path.name, error)
-            else:
-                _set_aside(path, error, take, batch=batch)
-        except OSError as error:
-            _log.info("journal %s is drained later: %s", path.name, error.strerror)
+    with contextlib.suppress(_EndedError):
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            try:
+                _drain_file(path, take, go_on, batch=batch)
+            except sqlite3.Error as error:
+                if get_primary_code(error) in _PASSING:
+                    _log.info("journal %s is drained later: %s", path.name, error)
+                else:
+                    _set_aside(path, error, take, batch=batch)
+            except OSError as error:
+                _log.info("journal %s is drained later: %s", path.name, error.strerror)
     for path in folder.glob(f"*{LOCK_SUFFIX}"):
         _remove_leftovers(path)
     return moved
 
 
-def _drain_file(path: Path, take: Take, *, batch: int) -> None:
+class _EndedError(Exception):
+    """The drain was told to end."""
+
+
+def _drain_file(path: Path, take: Take, go_on: Callable[[], bool], *, batch: int) -> None:
     lock = path.with_suffix(LOCK_SUFFIX)
     with _own_if_dead(lock) as dead:
         with contextlib.closing(connect(path, timeout_s=_BUSY_TIMEOUT_S)) as connection:
-            emptied = _move_rows(connection, take, batch=batch)
+            emptied = _move_rows(connection, take, go_on, batch=batch)
         if dead and emptied:
             path.unlink(missing_ok=True)
         elif dead:
@@ -109,10 +116,11 @@ def _drain_file(path: Path, take: Take, *, batch: int) -> None:
             _rename(path)
 
 
-def _move_rows(connection: sqlite3.Connection, take: Take, *, batch: int) -> bool:
+def _move_rows(connection: sqlite3.Connection, take: Take, go_on: Callable[[], bool], *, batch: int) -> bool:
     """Move all rows that were there at the start.
 
     :returns: whether none was left behind because no observation can be made of it.
+    :raises _EndedError: rows are left behind because it was told to end.
     """
     if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'hits'").fetchone():
         # Its owner has made the file, and not yet the table.
@@ -120,6 +128,8 @@ def _move_rows(connection: sqlite3.Connection, take: Take, *, batch: int) -> boo
     (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM hits").fetchone()
     after, emptied = 0, True
     while after < last:
+        if not go_on():
+            raise _EndedError
         rows = connection.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq LIMIT ?", (after, batch)).fetchall()
         if not rows:
             break

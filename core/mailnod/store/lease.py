@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mailnod.store.rows import to_micros
 
-__all__ = ["acquire", "release"]
+__all__ = ["acquire", "is_held", "release"]
 
 _ACQUIRE = """
     INSERT INTO lease (name, holder, expires_at) VALUES (:name, :holder, :now + :ttl)
@@ -24,6 +24,12 @@ def acquire(connection: sqlite3.Connection, name: str, *, holder: str, now: date
     """
     values = {"name": name, "holder": holder, "now": to_micros(now), "ttl": round(ttl_s * 1_000_000)}
     return connection.execute(_ACQUIRE, values).rowcount == 1
+
+
+def is_held(connection: sqlite3.Connection, name: str, *, holder: str) -> bool:
+    """Return whether a lease is the holder's; one that ran out stays theirs until another takes it."""
+    row = connection.execute("SELECT 1 FROM lease WHERE name = ? AND holder = ?", (name, holder)).fetchone()
+    return row is not None
 
 
 def release(connection: sqlite3.Connection, name: str, *, holder: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,7 +16,15 @@ from mailnod.model import Observation, Window
 from mailnod.store import deliveries
 from mailnod.store.rows import OBSERVATION_COLUMNS, list_columns, read_observation, to_micros, write_observation
 
-__all__ = ["OBSERVATION_FIELDS", "add_observations", "count_waiting", "get_due", "get_windows"]
+__all__ = [
+    "OBSERVATION_FIELDS",
+    "add_observations",
+    "count_waiting",
+    "find_stale",
+    "get_due",
+    "get_mark",
+    "get_windows",
+]
 
 #: What :func:`~mailnod.store.rows.read_observation` reads, of rows of observations ``o`` and user_agents ``ua``.
 OBSERVATION_FIELDS = list_columns(OBSERVATION_COLUMNS, of="o").replace("o.user_agent", "ua.value")
@@ -72,6 +81,33 @@ def add_observations(
 def get_due(connection: sqlite3.Connection, *, now: datetime, limit: int) -> list[Observation]:
     """Return the observations that are due, those due longest first."""
     return [read_observation(row) for row in connection.execute(_DUE, (to_micros(now), limit))]
+
+
+def get_mark(connection: sqlite3.Connection) -> int:
+    """Return the number of the newest observation; 0 where there is none."""
+    ((newest,),) = connection.execute("SELECT coalesce(max(seq), 0) FROM observations").fetchall()
+    return int(newest)
+
+
+def find_stale(connection: sqlite3.Connection, observations: Sequence[Observation], *, mark: int) -> set[bytes]:
+    """Return the ids of those into whose window an observation has come since a mark.
+
+    There are newer ones only where two workers are at it, so they are looked through instead of being counted for
+    each window at every hit.
+    """
+    newer = connection.execute("SELECT delivery_id, ip, received_at FROM observations WHERE seq > ?", (mark,))
+    by_delivery, by_ip = defaultdict[object, list[int]](list), defaultdict[object, list[int]](list)
+    for delivery_id, ip, received_at in newer:
+        by_delivery[delivery_id].append(received_at)
+        by_ip[ip].append(received_at)
+    for times in (*by_delivery.values(), *by_ip.values()):
+        times.sort()
+    return {
+        observation.id
+        for observation in observations
+        if _lies_near(by_delivery.get(observation.delivery_id), observation, _SAME_DELIVERY_MICROS)
+        or (observation.hit.ip is not None and _lies_near(by_ip.get(observation.hit.ip), observation, _SAME_IP_MICROS))
+    }
 
 
 def count_waiting(connection: sqlite3.Connection) -> int:
@@ -147,6 +183,12 @@ def _join_runs(times: list[int], *, gap: int) -> Iterator[tuple[int, int]]:
             start = at
         end = at
     yield start, end
+
+
+def _lies_near(times: list[int] | None, observation: Observation, reach: int) -> bool:
+    """Return whether any of some sorted times lies within reach of an observation."""
+    at = to_micros(observation.hit.received_at)
+    return times is not None and bisect_left(times, at - reach) < bisect_right(times, at + reach)
 
 
 def _find_near(connection: sqlite3.Connection, observation: Observation) -> Iterator[tuple[int, int]]:

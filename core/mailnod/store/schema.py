@@ -97,8 +97,9 @@ CREATE TABLE user_agents (
 ) STRICT;
 
 -- Raw facts, never edited by judgement. delivery_id is no foreign key: a hit may outlive what is known of its mail.
+-- seq never repeats: what came after a number that was read is newer than it.
 CREATE TABLE observations (
-    seq INTEGER PRIMARY KEY,
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id BLOB NOT NULL UNIQUE,
     delivery_id BLOB NOT NULL,
     kind TEXT NOT NULL,

@@ -22,7 +22,7 @@ from mailnod.model import (
 )
 from mailnod.store import consents, deliveries, events, lease, rollups
 from mailnod.store import observations as hits
-from mailnod.store.base import GroupBy
+from mailnod.store.base import WORKER_LEASE, GroupBy
 from mailnod.store.database import Database
 
 __all__ = ["SQLiteStore"]
@@ -99,14 +99,31 @@ class SQLiteStore:
         with self._database.read() as connection:
             return hits.count_waiting(connection)
 
+    def get_hit_mark(self) -> int:
+        """Return the number of the newest observation."""
+        with self._database.read() as connection:
+            return hits.get_mark(connection)
+
     def get_windows(self, observations: Sequence[Observation]) -> list[Window]:
         """Return what each observation is judged by."""
         with self._database.read() as connection:
             return hits.get_windows(connection, observations)
 
-    def publish(self, judgements: Sequence[tuple[Observation, Verdict]], *, now: datetime) -> list[Publication]:
+    def publish(
+        self,
+        judgements: Sequence[tuple[Observation, Verdict]],
+        *,
+        now: datetime,
+        hit_mark: int | None = None,
+        holder: str | None = None,
+    ) -> list[Publication]:
         """Append verdicts, publish or revise events, and move the rollups, in one transaction."""
         with self._database.write() as connection:
+            if holder is not None and not lease.is_held(connection, WORKER_LEASE, holder=holder):
+                return []
+            if hit_mark is not None:
+                stale = hits.find_stale(connection, [observation for observation, _ in judgements], mark=hit_mark)
+                judgements = [(judged, verdict) for judged, verdict in judgements if judged.id not in stale]
             return events.publish(connection, judgements, now=now)
 
     # -- report -------------------------------------------------------------------------------------------------------
@@ -137,12 +154,13 @@ class SQLiteStore:
 
     def acquire_lease(self, name: str, *, holder: str, now: datetime, ttl_s: float) -> bool:
         """Take or renew an expiring lease; False while another holder's has not expired."""
-        with self._database.write() as connection:
+        # After a power cut no holder lives, so a lease need not outlast one.
+        with self._database.write(durable=False) as connection:
             return lease.acquire(connection, name, holder=holder, now=now, ttl_s=ttl_s)
 
     def release_lease(self, name: str, *, holder: str) -> None:
         """Give a lease back; nothing happens where it is not ours."""
-        with self._database.write() as connection:
+        with self._database.write(durable=False) as connection:
             lease.release(connection, name, holder=holder)
 
     def check(self) -> list[str]:
