@@ -87,13 +87,15 @@ class EncodedHtml:
         """
         offsets: dict[int, int] = {}
         position = size = 0
-        for place in [*places, len(self.text)]:
-            size += len(self.text[position:place].encode(self.codec, self.errors))
-            offsets[place] = size
-            position = place
-        if size == len(self.data):
-            return offsets
-        return self._walk(places)
+        try:
+            for place in [*places, len(self.text)]:
+                size += len(self.text[position:place].encode(self.codec, self.errors))
+                offsets[place] = size
+                position = place
+        except UnicodeError:
+            # Some decoders take bytes for characters that their encoders refuse.
+            return self._walk(places)
+        return offsets if size == len(self.data) else self._walk(places)
 
     def _walk(self, places: list[int]) -> dict[int, int]:
         """Decode byte by byte and note where the character at each place begins, which is an ASCII one in markup."""

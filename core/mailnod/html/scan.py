@@ -43,7 +43,7 @@ _START = ("title", "textarea", "template", "a", "area", "style", "script", "svg"
 _START += ("xmp", "noembed", "noframes", "math", "frameset")
 _END = ("template", "body", "html", "head")
 
-_REST = rf"[^{WHITE_SPACE}/>]*+{ATTRIBUTES}>"
+_REST = rf"[^{WHITE_SPACE}/>]*+(?:>|{ATTRIBUTES}>)"
 # Of the conditional comments only those matter in which an "href" may stand. The repeats here and below are bounded
 # because a backtracking one keeps a record of each round.
 _COMMENT = r"!--(?:(?!-?>|\[)(?s:.*?)|\[(?:[^\-hH]++|[hH](?![rR])|-(?!-!?>)){0,99})--!?>"

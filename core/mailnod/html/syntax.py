@@ -53,7 +53,7 @@ def other_names(*names: str) -> str:
         by_letter.setdefault(name[0], []).append(name[1:])
     free = "".join(letter for letter in ascii_lowercase if letter not in by_letter)
     tails = (f"{_spell(letter)}(?!{any_case(*rests)}{NAME_END})" for letter, rests in by_letter.items())
-    return f"(?:{'|'.join(tails)}|[{free}{free.upper()}])"
+    return f"(?:[{free}{free.upper()}]|{'|'.join(tails)})"
 
 
 def _spell(name: str) -> str:

@@ -67,6 +67,8 @@ def test_case(case: dict[str, Any]) -> None:
         # Redundant escapes, which no encoder writes.
         ("iso-2022-jp", b"\x1b(B\x1b$B\x1b$BF|\x1b(B\x1b(J\\\x1b(B"),
         ("iso-2022-jp", b"\x1b(B\x1b(B"),
+        # Bytes that are decoded to characters that the encoder refuses.
+        ("iso-2022-jp", b"\x1bh>\xc4"),
     ],
 )
 def test_bytes_outside_the_edits_stay(charset: str, text: bytes) -> None:
