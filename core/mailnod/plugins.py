@@ -10,6 +10,7 @@ import pluggy
 
 from mailnod import hookspecs
 from mailnod.errors import ConfigurationError, HookError, describe_error
+from mailnod.settings import refuse_unknown
 
 __all__ = ["Plugins"]
 
@@ -100,11 +101,25 @@ class Plugins:
         try:
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
-            raise ConfigurationError(f"a plugin implements a hook that does not exist: {error}") from error
+            raise self._refuse_hook(error) from error
         for name, plugin in self:
             for caller in self._manager.get_hookcallers(plugin) or ():
                 if any(i.plugin is plugin and (i.wrapper or i.hookwrapper) for i in caller.get_hookimpls()):
                     raise ConfigurationError(f"the plugin {name!r} wraps {caller.name!r}; hooks cannot be wrapped")
+
+    def _refuse_hook(self, error: pluggy.PluginValidationError) -> ConfigurationError:
+        """Say which plugin has which wrong hook; pluggy's own message names an object by its address in memory."""
+        plugin = error.plugin
+        wrong = [name for name in dir(plugin) if self._is_wrong_hook(plugin, name)]
+        known = [name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "mailnod_spec")]
+        name = self._manager.get_name(plugin)
+        return refuse_unknown(f"hook of the plugin {name!r}", wrong[0] if wrong else str(error), known)
+
+    def _is_wrong_hook(self, plugin: object, name: str) -> bool:
+        caller = getattr(self._manager.hook, name, None)
+        return (
+            self._manager.parse_hookimpl_opts(plugin, name) is not None and caller is not None and not caller.has_spec()
+        )
 
     def _load_entry_points(self) -> None:
         # Reading the metadata of packages costs as much as the rest of the import, and tests do without.

@@ -174,7 +174,10 @@ def _read_bool(value: Any) -> bool:
 
 
 def _read_seconds(value: Any) -> float:
-    seconds = float(value)
+    try:
+        seconds = float(value)
+    except ValueError:
+        raise ValueError("is not a number") from None
     if not 0 <= seconds <= 86_400:
         raise ValueError("is not between 0 and 86400")
     return seconds
@@ -204,7 +207,23 @@ def _read_recipients(value: Any) -> tuple[str, ...]:
 
 
 def _read_networks(value: Any) -> tuple[Network, ...]:
-    return tuple(ip_network(item) for item in _read_list(value))
+    items = _read_list(value)
+    networks = []
+    for item in items:
+        try:
+            networks.append(ip_network(item))
+        except ValueError:
+            # The value is shown already; one of several must be named.
+            subject = "is" if len(items) == 1 else f"holds {item!r}, which is"
+            raise ValueError(f"{subject} {_doubt_network(item)}") from None
+    return tuple(networks)
+
+
+def _doubt_network(item: str) -> str:
+    try:
+        return f"an address in a network and not the network {str(ip_network(item, strict=False))!r} itself"
+    except ValueError:
+        return "no network"
 
 
 def _read_worker(value: Any) -> str:

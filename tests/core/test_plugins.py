@@ -95,8 +95,9 @@ def test_misspelt_hook_is_refused() -> None:
         def get_rout(self) -> str:
             return "x"
 
-    with pytest.raises(ConfigurationError, match="get_rout"):
+    with pytest.raises(ConfigurationError, match="get_rout") as caught:
         make(Misspelt())
+    assert str(caught.value) == "unknown hook of the plugin 'Misspelt' 'get_rout': did you mean 'get_route'?"
 
 
 def test_hook_wrappers_are_refused() -> None:

@@ -135,3 +135,19 @@ def test_base_urls_of_routes_are_collected_once() -> None:
     routes = {"a": {"base_url": "https://a.example/x"}, "b": {"base_url": BASE}}
     settings = Settings.from_mapping({"MAILNOD_BASE_URL": BASE, "MAILNOD_ROUTES": routes})
     assert settings.get_base_urls() == (BASE, "https://a.example/x")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("nonsense", "MAILNOD_TRUSTED_PROXIES: 'nonsense' is no network; expected"),
+        ("10.0.0.0/8 nonsense", "holds 'nonsense', which is no network"),
+        ("10.0.0.1/8", "'10.0.0.1/8' is an address in a network and not the network '10.0.0.0/8' itself"),
+    ],
+)
+def test_wrong_network_is_named_once(value: str, message: str) -> None:
+    """The message says which network is wrong, and how, without saying its value twice."""
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_mapping({"MAILNOD_TRUSTED_PROXIES": value})
+    assert message in str(caught.value)
+    assert str(caught.value).count("nonsense") <= value.count("nonsense") + (" " in value)

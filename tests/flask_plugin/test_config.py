@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import click
 import flask
 import pytest
+from click.testing import CliRunner
+from flask.cli import FlaskGroup, run_command
 
 from mailnod import ConfigurationError
 from mailnod.tokens import Keyring
@@ -62,6 +65,23 @@ def test_without_keys_they_are_derived_from_the_secret_key_with_a_warning(
     (warning,) = warnings()
     assert "SECRET_KEY_FALLBACKS" in warning
     assert "mailnod keys new" in warning
+
+
+def test_warnings_are_for_what_serves(make_app: MakeApp, warnings: Warnings) -> None:
+    """A command of the app's prints its answer and no warning; what serves logs it, ``flask run`` included."""
+
+    def create_app() -> flask.Flask:
+        app = make_app(MAILNOD_SECRET_KEYS=None, SECRET_KEY="new")
+        Mail(app, load_entry_points=False)
+        return app
+
+    result = CliRunner().invoke(FlaskGroup(create_app=create_app), ["mailnod", "keys", "list"])
+    assert result.exit_code == 0
+    assert "derived" in result.output
+    assert warnings() == []
+    with click.Context(run_command):
+        create_app()
+    assert len(warnings()) == 1
 
 
 @pytest.mark.parametrize("routes", [{}, {"default": {"track_opens": True, "consent": "required"}}])

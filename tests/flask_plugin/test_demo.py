@@ -95,6 +95,7 @@ def test_tables_fit_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     lines = done.output.splitlines()
     assert max(len(line) for line in lines if str(tmp_path) not in line) <= width
     assert "…" not in done.output
+    assert "by a clock that the demo moves" in done.output
     for heading in ("What is tracked, and why", "Every event, and how it was judged", "Opens and clicks"):
         assert heading in lines[[line.strip() for line in lines].index(heading)]
 
@@ -127,6 +128,9 @@ def test_the_app_stands_by_itself(tmp_path: Path) -> None:
     posted = client.post("/newsletter", data={"address": "one@example.com", "consent": "on"})
     assert posted.status_code == 302
     assert "Opens and clicks" in client.get("/").text
+    refused = client.post("/newsletter", data={"address": "no address", "consent": "on"})
+    assert refused.status_code == 400
+    assert "is no address" in refused.text
     assert client.get("/articles/soup").status_code == 200
     assert client.get("/articles/none").status_code == 404
     assert client.get("/mails/0").status_code == 404

@@ -83,3 +83,10 @@ def test_the_apps_commands_use_the_apps_settings(make_app: MakeApp) -> None:
     for command in ("events", "stats", "keys list", "plugins"):
         shown = runner.invoke(args=["mailnod", *command.split()])
         assert shown.exit_code == 0, shown.output
+
+
+def test_the_app_needs_no_collector_beside_it(make_app: MakeApp) -> None:
+    """``flask mailnod`` does not list ``serve``, which there can only say why it does not fit."""
+    app = make_app()
+    Mail(app)
+    assert "  serve " not in app.test_cli_runner().invoke(args=["mailnod", "--help"]).output

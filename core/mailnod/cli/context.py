@@ -101,18 +101,28 @@ class CliContext:
         value = self.settings.secret_keys
         return None if value is None else Keyring.parse(value)
 
+    def require_store(self) -> None:
+        """Refuse to go on where there is neither a database nor a journal, which a misspelt path looks like.
+
+        :raises ConfigurationError: there is nothing at the path, and no app answers for it.
+        """
+        if not (self.belongs_to_app or self.settings.database.exists() or self.settings.journal_folder.exists()):
+            raise self._refuse_missing()
+
+    def _refuse_missing(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"there is no database at {str(self.settings.database)!r}: name it with --database or MAILNOD_DATABASE; "
+            "the first tracked mail or the first consent makes it"
+        )
+
     def _open(self, *, read_only: bool) -> Store:
         if self._given is not None:
             return self._given.store
         from mailnod.store.sqlite import SQLiteStore
 
-        path = self.settings.database
-        if read_only and not path.exists():
-            raise ConfigurationError(
-                f"there is no database at {str(path)!r}: name it with --database or MAILNOD_DATABASE; "
-                "the first tracked mail or the first consent makes it"
-            )
-        store = SQLiteStore(path, read_only=read_only)
+        if read_only and not self.settings.database.exists():
+            raise self._refuse_missing()
+        store = SQLiteStore(self.settings.database, read_only=read_only)
         click.get_current_context().find_root().call_on_close(store.close)
         return store
 

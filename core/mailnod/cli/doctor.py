@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import click
 
 from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
-from mailnod.cli.output import print_json, print_table
+from mailnod.cli.output import count, print_json, print_table
 from mailnod.errors import ConfigurationError, StoreError
 from mailnod.settings import PREFIX, SETTINGS
 
@@ -62,8 +63,13 @@ def _examine(cli: CliContext) -> Iterator[Finding]:
     yield _ok("settings", "from the app" if cli.belongs_to_app else "from the environment")
     if not cli.belongs_to_app:
         yield from _check_environ(cli)
+    told = set[str]()
     for check in (_check_keys, _check_routes, _check_plugins):
-        yield from _guarded(check, cli)
+        # Keys that cannot be read stop more than one check, and are one thing to mend.
+        for finding in _guarded(check, cli):
+            if finding.level != "broken" or finding.detail not in told:
+                told.add(finding.detail)
+                yield finding
     yield from _check_store(cli)
     yield from _check_journals(settings.journal_folder)
 
@@ -106,6 +112,13 @@ def _check_routes(cli: CliContext) -> Iterator[Finding]:
         yield _ok("base_url", settings.base_url)
     for doubt in settings.find_doubts():
         yield _warning("settings", doubt)
+    for url in settings.get_base_urls():
+        if not urlsplit(url).path.strip("/"):
+            yield _warning(
+                "base_url",
+                f"{url} has no path, so every /o/... and /c/... of that host is Mailnod's; give it a path of its own, "
+                f"such as {url}/t, unless the host serves nothing else",
+            )
     for route in settings.routes.values():
         axes = [name for name, on in (("opens", route.track_opens), ("clicks", route.track_clicks)) if on]
         tracked = f"{' and '.join(axes)}, consent {route.consent} for {route.purpose!r}" if axes else "not tracked"
@@ -121,6 +134,9 @@ def _check_plugins(cli: CliContext) -> Iterator[Finding]:
 
 def _check_store(cli: CliContext) -> Iterator[Finding]:
     path = cli.settings.database
+    if path.is_dir():
+        yield _broken("store", f"{path} is a folder; name a file in it, such as {path / 'mailnod.db'}")
+        return
     if not path.exists():
         if _can_make(path):
             yield _ok("store", f"{path} is not there yet; the first tracked mail makes it")
@@ -152,15 +168,18 @@ def _check_journals(folder: Path) -> Iterator[Finding]:
     if not os.access(folder, os.W_OK | os.X_OK):
         yield _broken("journals", f"{folder} cannot be written: no hit can be recorded")
         return
-    from mailnod.store.drain import CORRUPT_SUFFIX
+    from mailnod.store.drain import CORRUPT_SUFFIX, count_pending
     from mailnod.store.journal import SUFFIX
 
-    damaged = len(list(folder.glob(f"*{CORRUPT_SUFFIX}")))
-    if damaged:
+    for path in sorted(folder.glob(f"*{CORRUPT_SUFFIX}")):
         yield _warning(
-            "journals", f"{folder} holds {damaged} damaged journals that were set aside as *{CORRUPT_SUFFIX}"
+            "journals",
+            f"{path} was damaged and is set aside: what could be read of it was taken in, the rest is lost; look into "
+            "the log for why, and remove it",
         )
-    yield _ok("journals", f"{folder}, {len(list(folder.glob(f'*{SUFFIX}')))} in use or waiting for a worker")
+    files, hits = len(list(folder.glob(f"*{SUFFIX}"))), count_pending(folder)
+    waiting = f"{count(hits, 'hit')} in them {'waits' if hits == 1 else 'wait'} for a worker"
+    yield _ok("journals", f"{folder}, {count(files, 'journal')}" + (f"; {waiting}" if hits else ""))
 
 
 def _can_make(path: Path) -> bool:

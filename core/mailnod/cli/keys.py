@@ -25,6 +25,14 @@ _MEANINGS = {
 }
 
 
+def _read_key_id(_context: click.Context, _argument: click.Parameter, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 4) or int(text) >= MAX_KEYS:
+        raise click.BadParameter(
+            f"{text!r} is no key id, a number from 0 to {MAX_KEYS - 1}; 'mailnod keys list' shows them"
+        )
+    return int(text)
+
+
 @click.group()
 def keys() -> None:
     """Make, list, retire and revoke the keys that sign links."""
@@ -67,7 +75,7 @@ def new(cli: CliContext, *, as_json: bool) -> None:
 
 
 @keys.command()
-@click.argument("key_id", metavar="ID", type=click.IntRange(0, MAX_KEYS - 1))
+@click.argument("key_id", metavar="ID", callback=_read_key_id)
 @json_option
 @pass_cli
 def retire(cli: CliContext, *, key_id: int, as_json: bool) -> None:
@@ -76,7 +84,7 @@ def retire(cli: CliContext, *, key_id: int, as_json: bool) -> None:
 
 
 @keys.command()
-@click.argument("key_id", metavar="ID", type=click.IntRange(0, MAX_KEYS - 1))
+@click.argument("key_id", metavar="ID", callback=_read_key_id)
 @json_option
 @pass_cli
 def revoke(cli: CliContext, *, key_id: int, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib import import_module
 from typing import Any
 
@@ -39,10 +40,13 @@ class CommandGroup(click.Group):
 
     An adapter makes its own group of this class and puts a :class:`~mailnod.cli.context.CliContext` with the app's
     tracker into the click context; the commands are then the same.
+
+    :param unlisted: commands that the overview leaves out, because they can only say why they do not fit here.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, unlisted: Collection[str] = (), **options: Any) -> None:
         super().__init__(*args, **options)
+        self._unlisted = unlisted
         self._plugins_loaded = False
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
@@ -64,6 +68,8 @@ class CommandGroup(click.Group):
         """Write the overview without importing Mailnod's own commands."""
         rows = []
         for name in self.list_commands(ctx):
+            if name in self._unlisted:
+                continue
             if name in BUILT_IN:
                 rows.append((name, BUILT_IN[name][1]))
             elif not self.commands[name].hidden:

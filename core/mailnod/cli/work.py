@@ -20,16 +20,19 @@ __all__ = ["work"]
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="One pass, then end.")
+@click.option("--once", is_flag=True, help="One pass with a line about it, then end.")
 @database_option
 @json_option
 @pass_cli
 def work(cli: CliContext, *, once: bool, as_json: bool) -> None:
     """Take in and judge hits until SIGTERM or Ctrl-C; a line for each pass that did something.
 
+    With --once there is a line in any case, and nothing is made: a store that is not there is refused.
+
     Any number may run at once, beside the worker threads of apps: one of them works, the others stand by.
     """
     if once:
+        cli.require_store()
         done = cli.tracker.work_once()
         if done is None:
             raise click.ClickException("another process is at work on this store")

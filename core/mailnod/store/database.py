@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mailnod.errors import StoreBugError, StoreError, StoreUnavailableError
-from mailnod.store.processes import PerProcess
+from mailnod.store.processes import PerProcess, fork_gate
 from mailnod.store.schema import check_schema, migrate
 
 __all__ = ["Database", "explain_error", "get_primary_code", "set_wal_mode"]
@@ -80,6 +80,7 @@ class _Connection:
         self.synchronous = "FULL"
         self.closed = False
         self._pid = os.getpid()
+        fork_gate.keep_in_children(self)
 
     def close(self) -> None:
         self.closed = True
@@ -88,7 +89,8 @@ class _Connection:
     def __del__(self) -> None:
         # A thread has ended. In a forked child the connection is its parent's, and is left alone.
         if not self.closed and os.getpid() == self._pid:
-            self.close()
+            with fork_gate:
+                self.close()
 
 
 class _Connections:
@@ -141,34 +143,35 @@ class Database:
             opened = list(connections.all)
             connections.all.clear()
         for connection in opened:
-            with connection.lock:
+            with fork_gate, connection.lock:
                 connection.close()
 
     @contextlib.contextmanager
     def _transaction(self, begin: str, *, synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:
         connection: _Connection | None = None
-        try:
-            connection = self._get()
-            with connection.lock:
-                raw = connection.raw
-                if synchronous != connection.synchronous:
-                    raw.execute(f"PRAGMA synchronous = {synchronous}")
-                    connection.synchronous = synchronous
-                raw.execute(begin)
-                try:
-                    yield raw
-                    raw.execute("COMMIT")
-                except BaseException:
-                    with contextlib.suppress(sqlite3.Error):
-                        if raw.in_transaction:
-                            raw.execute("ROLLBACK")
-                    raise
-        except sqlite3.Error as error:
-            if connection is not None and get_primary_code(error) in _FATAL:
-                connection.close()
-            raise explain_error(error, path=self.path) from error
-        except OSError as error:
-            raise explain_error(error, path=self.path) from error
+        with fork_gate:
+            try:
+                connection = self._get()
+                with connection.lock:
+                    raw = connection.raw
+                    if synchronous != connection.synchronous:
+                        raw.execute(f"PRAGMA synchronous = {synchronous}")
+                        connection.synchronous = synchronous
+                    raw.execute(begin)
+                    try:
+                        yield raw
+                        raw.execute("COMMIT")
+                    except BaseException:
+                        with contextlib.suppress(sqlite3.Error):
+                            if raw.in_transaction:
+                                raw.execute("ROLLBACK")
+                        raise
+            except sqlite3.Error as error:
+                if connection is not None and get_primary_code(error) in _FATAL:
+                    connection.close()
+                raise explain_error(error, path=self.path) from error
+            except OSError as error:
+                raise explain_error(error, path=self.path) from error
 
     def _get(self) -> _Connection:
         connections = self._connections.get()

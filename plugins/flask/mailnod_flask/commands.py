@@ -12,7 +12,8 @@ from mailnod.cli.main import CommandGroup
 __all__ = ["mailnod"]
 
 
-@click.group("mailnod", cls=CommandGroup)
+# The app collects its own hits.
+@click.group("mailnod", cls=CommandGroup, unlisted=("serve",))
 @with_appcontext
 @click.pass_context
 def mailnod(ctx: click.Context) -> None:

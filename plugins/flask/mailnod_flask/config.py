@@ -8,7 +8,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import click
 from flask import Flask
+from flask.cli import FlaskGroup
 
 from mailnod import ConfigurationError, Keyring, Settings
 from mailnod.settings import PREFIX
@@ -47,7 +49,11 @@ def read_keyring(app: Flask, settings: Settings) -> Keyring:
 
 
 def warn(app: Flask, tracker: Tracker) -> None:
-    """Log what is allowed and probably not meant."""
+    """Log what is allowed and probably not meant; not for a command of the app's, where ``doctor`` says it."""
+    context = click.get_current_context(silent=True)
+    if context is not None and isinstance(context.command, FlaskGroup):
+        # The app is only loaded to look one of its own commands up: ``flask run`` loads it inside its own command.
+        return
     for doubt in _find_doubts(app, tracker):
         log.warning("%s: %s", app.name, doubt)
 

@@ -56,7 +56,8 @@ def test_short_secret_is_a_warning(run: Run, environ: dict[str, str]) -> None:
         ("MAILNOD_BASEURL", "https://app.example", {"settings": "warning"}),
         ("MAILNOD_ROUTES", "{}", {"routes": "warning"}),
         ("MAILNOD_SETTLE_S", "soon", {"settings": "broken"}),
-        ("MAILNOD_SECRET_KEYS", "0:signs:x", {"keys": "broken", "plugins": "broken"}),
+        ("MAILNOD_SECRET_KEYS", "0:signs:x", {"keys": "broken"}),
+        ("MAILNOD_BASE_URL", "https://app.example", {"base_url": "warning"}),
     ],
 )
 def test_doubtful_and_wrong_settings_show(
@@ -74,9 +75,26 @@ def test_damaged_store_is_broken(run: Run, environ: dict[str, str]) -> None:
 
 
 def test_damaged_journal_is_a_warning(run: Run, environ: dict[str, str], campaign: None) -> None:
-    """A journal that was set aside is named, because hits may be missing."""
-    (Path(environ["MAILNOD_DATABASE"] + ".journals") / "1.corrupt").touch()
+    """Each journal that was set aside is named, because hits may be missing."""
+    for name in ("1.corrupt", "2.corrupt"):
+        (Path(environ["MAILNOD_DATABASE"] + ".journals") / name).touch()
     assert examine(run, exit_code=0) == {"journals": "warning"}
+    shown = run("doctor", "--json").stdout
+    assert "1.corrupt" in shown
+    assert "2.corrupt" in shown
+
+
+def test_folder_is_no_store(run: Run, environ: dict[str, str], tmp_path: Path) -> None:
+    """A folder in the place of the database is called one, here and where events are looked at."""
+    environ["MAILNOD_DATABASE"] = str(tmp_path)
+    found = json.loads(run("doctor", "--json").stdout)
+    assert ["is a folder" in f["detail"] for f in found if f["subject"] == "store"] == [True]
+    assert "is a folder" in run("events").output
+
+
+def test_hits_in_journals_are_counted(run: Run, waiting: None) -> None:
+    """What no worker has taken in yet shows."""
+    assert "3 hits in them wait for a worker" in run("doctor", "--json").stdout
 
 
 def test_impossible_folder_is_broken(run: Run, environ: dict[str, str], tmp_path: Path) -> None:

@@ -58,7 +58,13 @@ def test_sixteen_keys_are_all(run: Run, environ: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["retire", "0"], "signs"), (["revoke", "0"], "signs"), (["retire", "7"], "no key with the id 7")],
+    [
+        (["retire", "0"], "signs"),
+        (["revoke", "0"], "signs"),
+        (["retire", "7"], "no key with the id 7"),
+        (["retire", "abc"], "'abc' is no key id, a number from 0 to 15"),
+        (["revoke", "16"], "'16' is no key id"),
+    ],
 )
 def test_impossible_changes_are_refused(run: Run, arguments: list[str], message: str) -> None:
     """The signing key stays, and an unknown id is named."""

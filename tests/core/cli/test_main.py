@@ -84,6 +84,13 @@ def test_built_in_goes_before_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Check keys" in CliRunner().invoke(group, ["doctor", "--help"]).output
 
 
+def test_unlisted_command_can_be_asked_why() -> None:
+    """A command that does not fit is left out of the overview, and still says why it does not fit."""
+    group = CommandGroup("mailnod", unlisted=("serve",))
+    assert "serve" not in CliRunner().invoke(group, ["--help"]).output
+    assert CliRunner().invoke(group, ["serve", "--help"]).exit_code == 0
+
+
 def test_version_is_the_package_s() -> None:
     """``--version`` says which Mailnod runs."""
     assert "0.1" in CliRunner().invoke(cli, ["--version"]).output

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from click.testing import Result
@@ -23,6 +24,14 @@ def test_once_reports_one_pass(run: Run, waiting: None) -> None:
     """One pass takes in what waits and says so; the next finds nothing."""
     assert json.loads(run("work", "--once", "--json").stdout)["drained"] == 3
     assert "0 drained" in run("work", "--once").stdout
+
+
+def test_once_makes_no_store(run: Run, tmp_path: Path) -> None:
+    """A misspelt path is refused and not made."""
+    result = run("work", "--once", "--database", str(tmp_path / "typo.db"))
+    assert result.exit_code == 2
+    assert "typo.db" in result.output
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_keys_are_not_needed(run: Run, environ: dict[str, str], waiting: None) -> None:

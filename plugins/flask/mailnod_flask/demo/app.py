@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -88,6 +89,9 @@ def _add_views(app: Flask, mail: Mail, mailbox: Sequence[DeliveredMail]) -> None
     @app.post("/newsletter")
     def send_newsletter() -> ResponseReturnValue:
         tracker, address = _tracker(), request.form["address"].strip()
+        if not re.fullmatch(r"[^\s@<>,;:\"()]+@[^\s@<>,;:\"()]+", address):
+            line = f"{address!r} is no address such as reader@example.com, so nothing was sent."
+            return render_template("page.html", title="Not sent", lines=[line]), 400
         if "consent" in request.form:
             granted = ConsentState.GRANTED
             tracker.store.record_consent(
