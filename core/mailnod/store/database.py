@@ -46,8 +46,6 @@ def get_primary_code(error: sqlite3.Error) -> int | None:
 
 def explain_error(error: sqlite3.Error | OSError, *, path: Path) -> StoreError:
     """Return the error of ours that says whose fault another is."""
-    if path.is_dir():
-        return StoreUnavailableError(f"{str(path)!r} is a folder; name a file in it, such as 'mailnod.db'")
     if isinstance(error, OSError):
         return StoreUnavailableError(f"{str(path)!r} cannot be used: {error.strerror or error}")
     reason = _ENVIRONMENT.get(get_primary_code(error) or 0)
@@ -195,6 +193,8 @@ class Database:
         return status.st_dev, status.st_ino
 
     def _open(self) -> _Connection:
+        if self.path.is_dir():
+            raise StoreUnavailableError(f"{str(self.path)!r} is a folder; name a file in it, such as 'mailnod.db'")
         if self._identify() is None:
             self._make_file()
         mode = "ro" if self._read_only else "rw"

@@ -15,6 +15,7 @@ from mailnod.model import Observation
 from mailnod.store.base import Store
 from mailnod.store.database import get_primary_code
 from mailnod.store.journal import LOCK_SUFFIX, SUFFIX, begin_write, connect
+from mailnod.store.processes import fork_gate
 from mailnod.store.rows import OBSERVATION_COLUMNS, list_columns, read_observation
 
 __all__ = ["CORRUPT_SUFFIX", "count_pending", "drain"]
@@ -44,7 +45,7 @@ def count_pending(folder: Path) -> int:
     """
     pending = 0
     for path in folder.glob(f"*{SUFFIX}"):
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(sqlite3.Error), fork_gate:
             connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
             with contextlib.closing(connection):
                 pending += connection.execute("SELECT count(*) FROM hits").fetchone()[0]
@@ -107,7 +108,7 @@ class _EndedError(Exception):
 def _drain_file(path: Path, take: Take, go_on: Callable[[], bool], *, batch: int) -> None:
     lock = path.with_suffix(LOCK_SUFFIX)
     with _own_if_dead(lock) as dead:
-        with contextlib.closing(connect(path, timeout_s=_BUSY_TIMEOUT_S)) as connection:
+        with _open(path) as connection:
             emptied = _move_rows(connection, take, go_on, batch=batch)
         if dead and emptied:
             path.unlink(missing_ok=True)
@@ -116,28 +117,41 @@ def _drain_file(path: Path, take: Take, go_on: Callable[[], bool], *, batch: int
             _rename(path)
 
 
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[sqlite3.Connection]:
+    with fork_gate:
+        connection = connect(path, timeout_s=_BUSY_TIMEOUT_S)
+    try:
+        yield connection
+    finally:
+        with fork_gate:
+            connection.close()
+
+
 def _move_rows(connection: sqlite3.Connection, take: Take, go_on: Callable[[], bool], *, batch: int) -> bool:
     """Move all rows that were there at the start.
 
     :returns: whether none was left behind because no observation can be made of it.
     :raises _EndedError: rows are left behind because it was told to end.
     """
-    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'hits'").fetchone():
-        # Its owner has made the file, and not yet the table.
-        return True
-    (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM hits").fetchone()
+    with fork_gate:
+        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'hits'").fetchone():
+            # Its owner has made the file, and not yet the table.
+            return True
+        (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM hits").fetchone()
     after, emptied = 0, True
     while after < last:
         if not go_on():
             raise _EndedError
-        rows = connection.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq LIMIT ?", (after, batch)).fetchall()
+        with fork_gate:
+            rows = connection.execute(f"{_SELECT} WHERE seq > ? ORDER BY seq LIMIT ?", (after, batch)).fetchall()
         if not rows:
             break
         after = rows[-1][0]
         read = [(row[0], observation) for row in rows if (observation := _try_read(row[1:])) is not None]
         emptied = emptied and len(read) == len(rows)
         take([observation for _, observation in read])
-        with begin_write(connection):
+        with fork_gate, begin_write(connection):
             connection.executemany(_DELETE, [(seq, observation.id) for seq, observation in read])
     return emptied
 
@@ -148,7 +162,8 @@ def _set_aside(path: Path, error: sqlite3.Error, take: Take, *, batch: int) -> N
     It is renamed first: a living owner then begins another file, and nothing is written after it was read.
     """
     _log.error("journal %s is set aside, and what can be read of it is kept: %s", path.name, error)
-    found = list(_salvage(_rename(path)))
+    with fork_gate:
+        found = list(_salvage(_rename(path)))
     for start in range(0, len(found), batch):
         take(found[start : start + batch])
 

@@ -20,7 +20,7 @@ from typing import Any
 from mailnod.errors import StoreBugError, StoreError, StoreUnavailableError
 from mailnod.model import Observation
 from mailnod.store.database import explain_error, get_primary_code, set_wal_mode
-from mailnod.store.processes import PerProcess
+from mailnod.store.processes import PerProcess, fork_gate
 from mailnod.store.rows import OBSERVATION_COLUMNS, list_columns, write_observation
 
 __all__ = ["LOCK_SUFFIX", "SUFFIX", "Journal", "begin_write", "connect"]
@@ -131,7 +131,7 @@ class _Writer:
             raise _explain(batch.error, self._folder)
 
     def close(self) -> None:
-        with self._committing:
+        with self._committing, fork_gate:
             self._drop_file()
 
     def _wait(self, batch: _Batch) -> None:
@@ -144,7 +144,8 @@ class _Writer:
         try:
             with self._committing:
                 self._seal(batch)
-                self._commit(batch.rows)
+                with fork_gate:
+                    self._commit(batch.rows)
         except Exception as error:
             batch.error = error
         except BaseException as error:

@@ -235,9 +235,10 @@ def check_schema(connection: sqlite3.Connection, *, newest: int = len(MIGRATIONS
     :param exact: whether an older schema is refused too, as it is where nothing can be migrated.
     :raises StoreUnavailableError: where the file is another program's, or its schema is too new or too old.
     """
+    # Tables first: another process may commit the first migration in between, and tables of ours come with our mark.
+    (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     version = _get_version(connection)
-    (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if objects and application != APPLICATION_ID:
         raise StoreUnavailableError("the database belongs to another program; give Mailnod a file of its own")
     if version > newest:

@@ -178,7 +178,7 @@ def test_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
 
 def test_directory_is_no_database(tmp_path: Path) -> None:
     """A path that is a folder is an error of the environment."""
-    with pytest.raises(StoreUnavailableError, match="cannot be opened"):
+    with pytest.raises(StoreUnavailableError, match="is a folder"):
         SQLiteStore(tmp_path).get_deliveries()
 
 
