@@ -13,18 +13,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := Makefile setup.cfg pyproject.toml constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-say = @printf '\n\033[1m==> %s\033[0m\n'
+# Standard output belongs to what a verb prints: `make -s demo ARGS=--json | jq` gets JSON and nothing else.
+say = @printf >&2 '\n\033[1m==> %s\033[0m\n'
 
 .PHONY: help demo test lint types imports pytest bench docs wheel oldest clean
 
 help: ## Show the verbs.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-demo: $(VENV)/.demo ## Send real mail, open and click it as real clients do, and show what was counted (ARGS=--keep leaves it running).
+demo: $(VENV)/.demo ## Send, open, click, count (ARGS=--keep lets it run on).
 	$(say) "Demo"
 	@$(BIN)/mailnod demo $(ARGS)
 
-test: $(VENV)/.dev lint types imports pytest docs ## Run everything that must hold: lint, types, import floors, tests, wheel, documentation.
+test: $(VENV)/.dev lint types imports pytest docs ## Run all that must hold: style, types, tests, docs.
 	$(say) "All checks passed"
 
 lint: $(VENV)/.dev ## Check style and format.
@@ -44,15 +45,15 @@ pytest: $(VENV)/.dev ## Run the tests with coverage (ARGS are pytest's).
 	$(say) "Tests"
 	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
-oldest: $(VENV)/.dev ## Check the lower bounds of setup.cfg in an environment of their own.
+oldest: $(VENV)/.dev ## Check the lower bounds of setup.cfg, in a fresh place.
 	$(say) "Lower bounds"
 	@$(BIN)/python -m pytest tests/packaging/test_oldest.py $(ARGS)
 
-bench: $(VENV)/.dev ## Measure rewriting, tokens and start-up, beside other libraries in the same run.
+bench: $(VENV)/.dev ## Measure speeds, beside other libraries in the same run.
 	$(say) "Benchmarks"
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-docs: $(VENV)/.dev ## Build the documentation into docs/_build/html; a warning is an error.
+docs: $(VENV)/.dev ## Build docs/_build/html; a warning is an error.
 	$(say) "Documentation"
 	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
@@ -71,12 +72,12 @@ install = $(BIN)/python -m pip install --constraint constraints.txt
 
 $(VENV)/.demo: $(VENV)/.python $(SETUP)
 	$(say) "Installing Mailnod and what the demo needs (a minute or so)"
-	@$(install) --no-build-isolation --editable '.[demo,serve]' | sed '/already satisfied/d'
+	@$(install) --no-build-isolation --editable '.[demo,serve]' | sed '/already satisfied/d' >&2
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.python $(SETUP)
 	$(say) "Installing Mailnod and everything that its tests need (some minutes the first time)"
-	@$(install) --no-build-isolation --editable '.[demo,serve,test,docs,bench]' | sed '/already satisfied/d'
+	@$(install) --no-build-isolation --editable '.[demo,serve,test,docs,bench]' | sed '/already satisfied/d' >&2
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.python: constraints.txt
@@ -92,5 +93,5 @@ $(VENV)/.python: constraints.txt
 	    echo "    sudo apt-get install python$$version-venv" >&2; exit 1; fi
 	$(say) "Making the virtual environment $(VENV) with $(PYTHON)"
 	@"$(PYTHON)" -m venv $(VENV)
-	@$(install) pip setuptools | sed '/already satisfied/d'
+	@$(install) pip setuptools | sed '/already satisfied/d' >&2
 	@touch $@

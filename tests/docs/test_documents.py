@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -47,3 +48,37 @@ def test_makefile_has_its_verbs(verb: str) -> None:
     """Each verb that the papers name exists and says what it does."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(rf"^{verb}:.* ## \S", makefile, re.MULTILINE)
+
+
+def test_make_help_fits_the_terminal() -> None:
+    """The summary of each verb ends before the eightieth column."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    summaries = re.findall(r"^[a-z]+:.* ## (.*)$", makefile, re.MULTILINE)
+    assert summaries
+    assert [summary for summary in summaries if 18 + len(summary) > 80] == []
+
+
+def test_progress_of_make_is_no_output() -> None:
+    """What a verb prints goes through make without a line of make's own, so that JSON can be piped."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "say = @printf >&2 " in makefile
+    assert [
+        line for line in makefile.splitlines() if "| sed " in line and "grep" not in line and ">&2" not in line
+    ] == []
+
+
+@pytest.mark.parametrize("page", PAPERS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_examples_import_what_they_use(page: Path) -> None:
+    """An example that shows imports shows all that it needs of Mailnod's names."""
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        if "import " not in block:
+            continue
+        tree = ast.parse(block)
+        imported = {
+            (alias.asname or alias.name).partition(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        assert (used & {"ConsentRecord", "ConsentState", "Consent", "datetime", "UTC", "hookimpl", "Mode"}) <= imported

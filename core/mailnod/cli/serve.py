@@ -39,7 +39,8 @@ def serve(cli: CliContext, *, host: str, port: int) -> None:
     """
     if importlib.util.find_spec("granian") is None:
         raise ConfigurationError(
-            "'mailnod serve' needs the granian server: install it with pip install 'mailnod[serve]'"
+            "'mailnod serve' needs the granian server: install it with pip install 'mailnod[serve]', or from a clone with "
+            "pip install '../mailnod[serve]'"
         )
     from granian.constants import Interfaces
     from granian.server import Server
