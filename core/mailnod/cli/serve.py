@@ -39,8 +39,8 @@ def serve(cli: CliContext, *, host: str, port: int) -> None:
     """
     if importlib.util.find_spec("granian") is None:
         raise ConfigurationError(
-            "'mailnod serve' needs the granian server: install it with pip install 'mailnod[serve]', or from a clone with "
-            "pip install '../mailnod[serve]'"
+            "'mailnod serve' needs the granian server: install it with pip install 'mailnod[serve]', "
+            "or with pip install '../mailnod[serve]' where the clone lies beside this folder"
         )
     from granian.constants import Interfaces
     from granian.server import Server
