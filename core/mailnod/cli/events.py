@@ -27,7 +27,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
     "--class",
     "classification",
     # Given the enumeration itself, click takes the names of its members, which nothing else shows.
-    type=click.Choice([one.value for one in Classification]),
+    type=click.Choice([one.value for one in Classification], case_sensitive=False),
     help="One class of verdict only.",
 )
 @click.option("--route", help="Mail of one route only.")
