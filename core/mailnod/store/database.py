@@ -34,6 +34,9 @@ _ENVIRONMENT = {
     sqlite3.SQLITE_NOTADB: "the file is not an SQLite database",
 }
 
+#: How long SQLite waits for a write lock before it is asked again.
+_ROUND_S = 0.01
+
 #: After these a connection is not trusted again.
 _FATAL = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 
@@ -75,10 +78,16 @@ class _Connection:
         self.raw = raw
         self.file = file
         self.lock = threading.Lock()
-        self.synchronous = "FULL"
+        #: What was last set, each by its pragma.
+        self.settings = {"synchronous": "FULL"}
         self.closed = False
         self._pid = os.getpid()
         fork_gate.keep_in_children(self)
+
+    def set(self, pragma: str, value: str) -> None:
+        if self.settings.get(pragma) != value:
+            self.raw.execute(f"PRAGMA {pragma} = {value}")
+            self.settings[pragma] = value
 
     def close(self) -> None:
         self.closed = True
@@ -89,6 +98,22 @@ class _Connection:
         if not self.closed and os.getpid() == self._pid:
             with fork_gate:
                 self.close()
+
+
+def _begin(connection: _Connection, begin: str, patience_s: float) -> None:
+    """Begin a transaction, waiting for another process's lock for so long."""
+    deadline = time.monotonic() + patience_s
+    # SQLite pauses for longer from try to try. Asked anew each time, it finds the short gaps that a busy worker leaves.
+    wait_s = patience_s if begin == "BEGIN" else min(patience_s, _ROUND_S)
+    connection.set("busy_timeout", f"{wait_s * 1000:.0f}")
+    while True:
+        try:
+            connection.raw.execute(begin)
+        except sqlite3.OperationalError as error:
+            if get_primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+        else:
+            return
 
 
 class _Connections:
@@ -116,22 +141,27 @@ class Database:
         self._was_open = False
 
     @contextlib.contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection that sees one state of the database throughout."""
-        with self._transaction("BEGIN") as connection:
+    def read(self, *, patience_s: float | None = None) -> Iterator[sqlite3.Connection]:
+        """Give a connection that sees one state of the database throughout.
+
+        :param patience_s: how long a statement waits for another process's lock; None takes the database's own.
+        """
+        with self._transaction("BEGIN", patience_s=patience_s) as connection:
             yield connection
 
     @contextlib.contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+    def write(self, *, durable: bool = True, patience_s: float | None = None) -> Iterator[sqlite3.Connection]:
         """Give a connection that holds the write lock; what was written is on disk afterwards, or nothing is.
 
         :param durable: False leaves the syncing to the next durable write: a killed process loses nothing, a power cut
             may lose the last such writes, whole.
+        :param patience_s: how long a statement waits for another process's lock; None takes the database's own.
         """
         if self._read_only:
             raise StoreUnavailableError(f"the database {str(self.path)!r} was opened read-only")
         # Never upgraded from a read: that fails at once, whatever the timeout.
-        with self._transaction("BEGIN IMMEDIATE", synchronous="FULL" if durable else "NORMAL") as connection:
+        synchronous = "FULL" if durable else "NORMAL"
+        with self._transaction("BEGIN IMMEDIATE", synchronous=synchronous, patience_s=patience_s) as connection:
             yield connection
 
     def close(self) -> None:
@@ -145,17 +175,18 @@ class Database:
                 connection.close()
 
     @contextlib.contextmanager
-    def _transaction(self, begin: str, *, synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:
+    def _transaction(
+        self, begin: str, *, synchronous: str = "FULL", patience_s: float | None
+    ) -> Iterator[sqlite3.Connection]:
         connection: _Connection | None = None
+        patience_s = self._busy_timeout_s if patience_s is None else min(patience_s, self._busy_timeout_s)
         with fork_gate:
             try:
-                connection = self._get()
+                connection = self._get(patience_s)
                 with connection.lock:
                     raw = connection.raw
-                    if synchronous != connection.synchronous:
-                        raw.execute(f"PRAGMA synchronous = {synchronous}")
-                        connection.synchronous = synchronous
-                    raw.execute(begin)
+                    connection.set("synchronous", synchronous)
+                    _begin(connection, begin, patience_s)
                     try:
                         yield raw
                         raw.execute("COMMIT")
@@ -171,7 +202,7 @@ class Database:
             except OSError as error:
                 raise explain_error(error, path=self.path) from error
 
-    def _get(self) -> _Connection:
+    def _get(self, patience_s: float) -> _Connection:
         connections = self._connections.get()
         connection: _Connection | None = getattr(connections.local, "connection", None)
         if connection is not None and not connection.closed:
@@ -179,7 +210,8 @@ class Database:
                 return connection
             # Writes to an unlinked file would succeed and be lost.
             connection.close()
-        connection = self._open()
+        # The first opening of all may have to wait for another process that makes or migrates the file.
+        connection = self._open(patience_s if self._was_open else self._busy_timeout_s)
         connections.local.connection = connection
         with connections.lock:
             connections.all.add(connection)
@@ -192,7 +224,7 @@ class Database:
             return None
         return status.st_dev, status.st_ino
 
-    def _open(self) -> _Connection:
+    def _open(self, patience_s: float) -> _Connection:
         if self.path.is_dir():
             raise StoreUnavailableError(f"{str(self.path)!r} is a folder; name a file in it, such as 'mailnod.db'")
         if self._identify() is None:
@@ -201,12 +233,12 @@ class Database:
         raw = sqlite3.connect(
             f"{self.path.as_uri()}?mode={mode}",
             uri=True,
-            timeout=self._busy_timeout_s,
+            timeout=patience_s,
             isolation_level=None,
             check_same_thread=False,
         )
         try:
-            self._prepare(raw)
+            self._prepare(raw, patience_s)
             file = self._identify()
             if file is None:
                 raise StoreUnavailableError(f"the database {str(self.path)!r} vanished while it was opened")
@@ -230,7 +262,7 @@ class Database:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
-    def _prepare(self, raw: sqlite3.Connection) -> None:
+    def _prepare(self, raw: sqlite3.Connection, patience_s: float) -> None:
         raw.execute("PRAGMA trusted_schema = OFF")
         raw.execute("PRAGMA temp_store = MEMORY")
         if self._read_only:
@@ -238,7 +270,7 @@ class Database:
             return
         # Before the file is changed in any way, it must be ours.
         check_schema(raw)
-        set_wal_mode(raw, timeout_s=self._busy_timeout_s)
+        set_wal_mode(raw, timeout_s=patience_s)
         raw.execute("PRAGMA synchronous = FULL")
         raw.execute("PRAGMA foreign_keys = ON")
         raw.execute("PRAGMA secure_delete = ON")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -23,9 +24,17 @@ from mailnod.model import (
 from mailnod.store import consents, deliveries, events, lease, rollups
 from mailnod.store import observations as hits
 from mailnod.store.base import WORKER_LEASE, GroupBy
+from mailnod.store.circuit import Circuit
 from mailnod.store.database import Database
 
 __all__ = ["SQLiteStore"]
+
+
+#: How long a mail that is being sent waits for the lock of another process.
+_SEND_PATIENCE_S = 0.25
+
+#: For how long mails go out untracked, without another wait, after the store failed one.
+_SEND_PAUSE_S = 5.0
 
 
 class SQLiteStore:
@@ -34,23 +43,34 @@ class SQLiteStore:
     :param path: the file; it and its folder are made on first use, readable by their owner alone.
     :param read_only: never write, migrate or make anything. The folder must still be writable to SQLite, which keeps
         its index of the log beside the file, unless another process has the store open.
-    :param busy_timeout_s: how long a call waits for another process's lock before it gives up.
+    :param busy_timeout_s: how long a call waits for another process's lock before it gives up. Calls that a mail waits
+        for (those on deliveries, and on what holds for a recipient) wait a quarter of a second at most, and after one
+        of them has failed they all fail at once for five seconds: a campaign is not held up by a store that is stuck.
+    :param monotonic: seconds of a clock that is never set back, by which those five are told.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False, busy_timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        busy_timeout_s: float = 5.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._database = Database(path, read_only=read_only, busy_timeout_s=busy_timeout_s)
+        self._sending = Circuit(pause_s=_SEND_PAUSE_S, monotonic=monotonic)
 
     # -- send ---------------------------------------------------------------------------------------------------------
 
     def add_delivery(self, delivery: Delivery, *, consent_mark: int | None = None) -> None:
         """Write a delivery and its recipients."""
-        with self._database.write() as connection:
+        with self._sending.guard(), self._database.write(patience_s=_SEND_PATIENCE_S) as connection:
             deliveries.add_delivery(connection, delivery, consent_mark=consent_mark)
 
     def set_delivery_state(self, delivery_id: bytes, state: DeliveryState, *, at: datetime) -> None:
         """Note what became of a delivery."""
         # Should the power fail, the delivery is there and says "prepared", which loses no hit and no consent.
-        with self._database.write(durable=False) as connection:
+        with self._sending.guard(), self._database.write(durable=False, patience_s=_SEND_PATIENCE_S) as connection:
             deliveries.set_state(connection, delivery_id, state, at=at)
 
     # -- consent ------------------------------------------------------------------------------------------------------
@@ -62,12 +82,12 @@ class SQLiteStore:
 
     def get_consent(self, address: str, *, purpose: str) -> Consent:
         """Return what holds for a recipient and a purpose."""
-        with self._database.read() as connection:
+        with self._sending.guard(), self._database.read(patience_s=_SEND_PATIENCE_S) as connection:
             return consents.get_consent(connection, consents.find_recipient(connection, address), purpose=purpose)
 
     def get_consent_mark(self) -> int:
         """Return the number of the newest record of consent."""
-        with self._database.read() as connection:
+        with self._sending.guard(), self._database.read(patience_s=_SEND_PATIENCE_S) as connection:
             return consents.get_mark(connection)
 
     def get_consent_history(self, address: str) -> list[ConsentRecord]:

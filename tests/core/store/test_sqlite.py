@@ -6,13 +6,16 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from contracts.store_contract import DENIED, T0, after, make_consent, make_delivery, make_observation, make_verdict
 from mailnod.errors import StoreBugError, StoreUnavailableError
-from mailnod.model import EventFilter
+from mailnod.model import DeliveryState, EventFilter
 from mailnod.store.sqlite import SQLiteStore
 
 IMPORTS = """
@@ -184,7 +187,7 @@ def test_directory_is_no_database(tmp_path: Path) -> None:
 
 def test_full_disk_is_reported_and_recovered_from(small_disk: Path) -> None:
     """On a full disk a write fails whole, reading goes on, and writing too when there is room again."""
-    store = SQLiteStore(small_disk / "mailnod.db")
+    store = SQLiteStore(small_disk / "mailnod.db", monotonic=count(step=60).__next__)
     delivery = make_delivery()
     store.add_delivery(delivery)
     ballast = small_disk / "ballast"
@@ -202,7 +205,7 @@ def test_full_disk_is_reported_and_recovered_from(small_disk: Path) -> None:
 
 def test_read_only_disk_is_reported(small_disk: Path) -> None:
     """On a disk that turned read-only calls fail as unavailable, and go on when it can be written again."""
-    store = SQLiteStore(small_disk / "mailnod.db")
+    store = SQLiteStore(small_disk / "mailnod.db", monotonic=count(step=60).__next__)
     store.add_delivery(make_delivery())
     store.close()
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
@@ -221,7 +224,7 @@ def test_lock_of_another_process_is_reported_after_the_timeout(database: Path, s
     store.add_delivery(make_delivery())
     blocker = sqlite3.connect(database, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
-    impatient = SQLiteStore(database, busy_timeout_s=0.01)
+    impatient = SQLiteStore(database, busy_timeout_s=0.01, monotonic=count(step=60).__next__)
     with pytest.raises(StoreUnavailableError, match="locked"):
         impatient.add_delivery(make_delivery())
     assert len(impatient.get_deliveries()) == 1
@@ -229,6 +232,39 @@ def test_lock_of_another_process_is_reported_after_the_timeout(database: Path, s
     blocker.close()
     impatient.add_delivery(make_delivery())
     impatient.close()
+
+
+def test_locked_store_costs_a_campaign_one_wait(database: Path, store: SQLiteStore) -> None:
+    """After a call that a mail waits for has failed, such calls fail at once for five seconds, and others go on."""
+    delivery = make_delivery()
+    store.add_delivery(delivery)
+    blocker = sqlite3.connect(database, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    now = [0.0]
+    sender = SQLiteStore(database, busy_timeout_s=60, monotonic=lambda: now[0])
+    started = time.monotonic()
+    with pytest.raises(StoreUnavailableError, match="locked"):
+        sender.add_delivery(make_delivery())
+    assert time.monotonic() - started < 30
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    calls: list[Callable[[], object]] = [
+        lambda: sender.add_delivery(make_delivery()),
+        lambda: sender.set_delivery_state(delivery.id, DeliveryState.ACCEPTED, at=T0),
+        lambda: sender.get_consent("ann@example.com", purpose="statistics"),
+        sender.get_consent_mark,
+    ]
+    now[0] = 4.9
+    for call in calls:
+        with pytest.raises(StoreUnavailableError, match="not tried again for 5 s after: .*locked"):
+            call()
+    sender.record_consent("ann@example.com", make_consent(DENIED))
+    assert len(sender.get_deliveries()) == 1
+    now[0] = 5.0
+    for call in calls:
+        call()
+    assert len(sender.get_deliveries()) == 2
+    sender.close()
 
 
 def test_broken_schema_is_our_bug(database: Path, store: SQLiteStore) -> None:

@@ -1,0 +1,43 @@
+"""A breaker: after a failure of the environment nobody tries again for a while."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from mailnod.errors import StoreUnavailableError
+
+__all__ = ["Circuit"]
+
+
+class Circuit:
+    """Fails at once what would fail slowly, so that an outage costs one wait now and then, and not one for each call.
+
+    Threads share it without a lock: who comes too early or too late tries once more or once less.
+
+    :param pause_s: for how long nothing is tried after a failure.
+    :param monotonic: seconds of a clock that is never set back.
+    """
+
+    def __init__(self, *, pause_s: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._pause_s = pause_s
+        self._monotonic = monotonic
+        #: When the last failure was, and what it said.
+        self._failure: tuple[float, str] | None = None
+
+    @contextlib.contextmanager
+    def guard(self) -> Iterator[None]:
+        """Run what may fail.
+
+        :raises StoreUnavailableError: it failed now, or moments ago, and then it was not tried.
+        """
+        failure = self._failure
+        if failure is not None and self._monotonic() - failure[0] < self._pause_s:
+            raise StoreUnavailableError(f"not tried again for {self._pause_s:g} s after: {failure[1]}")
+        try:
+            yield
+        except StoreUnavailableError as error:
+            self._failure = self._monotonic(), str(error)
+            raise
+        self._failure = None
