@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Standard output belongs to what a verb prints: `make -s demo ARGS=--json | jq` gets JSON and nothing else.
 say = @printf >&2 '\n\033[1m==> %s\033[0m\n'
 
-.PHONY: help demo test lint types imports pytest bench docs wheel oldest clean
+.PHONY: help demo test lint types imports pytest fuzz bench docs wheel oldest clean
 
 help: ## Show the verbs.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -48,6 +48,10 @@ pytest: $(VENV)/.dev ## Run the tests with coverage (ARGS are pytest's).
 oldest: $(VENV)/.dev ## Check the lower bounds of setup.cfg, in a fresh place.
 	$(say) "Lower bounds"
 	@$(BIN)/python -m pytest tests/packaging/test_oldest.py $(ARGS)
+
+fuzz: $(VENV)/.dev ## Feed rewriting and tokens with inputs that evolve.
+	$(say) "Fuzzing, half a minute each"
+	@for target in fuzz_scan fuzz_tokens; do $(BIN)/python tests/fuzz/run.py $$target -max_total_time=30; done
 
 bench: $(VENV)/.dev ## Measure speeds, beside other libraries in the same run.
 	$(say) "Benchmarks"

@@ -47,6 +47,7 @@ def _run(arguments: Sequence[str], *, name: str, standalone: bool) -> None:
         "mailnod",
         help="Open and click tracking, with this project's settings.",
         context_settings={"help_option_names": ["-h", "--help"]},
+        unlisted=("serve",),
     )
     context = CliContext(tracker=get_app().tracker)
     try:
