@@ -12,7 +12,8 @@ import fcntl
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -31,6 +32,9 @@ LOCK_SUFFIX = ".lock"
 
 #: How long a commit waits for the drain to delete what it has moved.
 _BUSY_TIMEOUT_S = 1.0
+
+#: For how long nothing is tried on a disk that was found full.
+_FULL_PAUSE_S = 1.0
 
 #: How long a hit waits for the commit that it shares, should the disk hang.
 _PATIENCE_S = 10.0
@@ -75,16 +79,18 @@ class Journal:
     """An append-only log of observations; safe to use from any thread and after a fork.
 
     :param folder: where the journals of all processes lie; made on first use, readable by its owner alone.
+    :param monotonic: seconds of a clock that is never set back.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder.absolute()
-        self._writer = PerProcess(lambda: _Writer(self._folder))
+        self._writer = PerProcess(lambda: _Writer(self._folder, monotonic))
 
     def append(self, observation: Observation) -> None:
         """Write an observation down; it is on the disk when this returns.
 
-        :raises StoreUnavailableError: where the disk is full, read-only or broken; a later call may succeed again.
+        :raises StoreUnavailableError: where the disk is full, read-only or broken; a later call may succeed again. A
+            full disk is tried again after a second.
         """
         self._writer.get().append(write_observation(observation))
 
@@ -109,8 +115,11 @@ class _Batch:
 class _Writer:
     """The journal of one process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, monotonic: Callable[[], float]) -> None:
         self._folder = folder
+        self._monotonic = monotonic
+        #: When the disk was found full, and how it said so.
+        self._full: tuple[float, sqlite3.Error | OSError] | None = None
         #: Guards the batch that is being filled.
         self._filling = Lock()
         self._batch = _Batch()
@@ -163,10 +172,21 @@ class _Writer:
                 self._batch = _Batch()
 
     def _commit(self, rows: list[tuple[Any, ...]]) -> None:
+        if self._full is not None and self._monotonic() - self._full[0] < _FULL_PAUSE_S:
+            raise self._full[1].with_traceback(None)
+        self._full = None
+        try:
+            self._try(rows)
+        except (sqlite3.Error, OSError) as error:
+            if _is_full(error):
+                self._full = self._monotonic(), error
+            raise
+
+    def _try(self, rows: list[tuple[Any, ...]]) -> None:
         try:
             self._write(rows)
         except (sqlite3.Error, OSError) as error:
-            if isinstance(error, sqlite3.Error) and get_primary_code(error) == sqlite3.SQLITE_FULL:
+            if _is_full(error):
                 # The file is sound, and another one would fare no better.
                 raise
             self._drop_file()
@@ -201,6 +221,7 @@ class _File:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             self._connection = connect(self._path)
         except BaseException:
+            self._remove()
             os.close(self._lock)
             raise
         try:
@@ -209,6 +230,8 @@ class _File:
             _sync_folder(folder)
             self._inode = self._path.stat().st_ino
         except BaseException:
+            # It holds nothing yet, and on a full disk each hit would leave another.
+            self._remove()
             self.close()
             raise
 
@@ -226,6 +249,21 @@ class _File:
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
         os.close(self._lock)
+
+    def _remove(self) -> None:
+        for name in (self._path.name, f"{self._path.name}-wal", f"{self._path.name}-shm"):
+            with contextlib.suppress(OSError):
+                self._path.with_name(name).unlink()
+        with contextlib.suppress(OSError):
+            self._path.with_suffix(LOCK_SUFFIX).unlink()
+
+
+def _is_full(error: sqlite3.Error | OSError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    # The index of the log is a file of its own, and has an error of its own where there is no room for it.
+    no_room_for_index = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHMSIZE
+    return no_room_for_index or get_primary_code(error) == sqlite3.SQLITE_FULL
 
 
 def _explain(error: BaseException, folder: Path) -> StoreError:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -195,9 +196,10 @@ def test_folder_that_is_a_file_is_reported(tmp_path: Path) -> None:
 
 
 def test_full_disk_is_reported_and_recovered_from(small_disk: Path, store: SQLiteStore) -> None:
-    """On a full disk an append fails, and the same journal goes on when there is room again."""
+    """On a full disk an append fails, and the same journal goes on when there is room again, a second later."""
     folder = small_disk / "journals"
-    journal = Journal(folder)
+    now = [0.0]
+    journal = Journal(folder, monotonic=lambda: now[0])
     acknowledged = [make_observation(b"8 bytes.")]
     journal.append(acknowledged[0])
     ballast = small_disk / "ballast"
@@ -214,11 +216,32 @@ def test_full_disk_is_reported_and_recovered_from(small_disk: Path, store: SQLit
             acknowledged.append(observation)
     assert "full" in str(error)
     ballast.unlink()
+    with pytest.raises(StoreUnavailableError, match="full"):
+        journal.append(make_observation(b"8 bytes."))
+    now[0] = 1.0
     acknowledged.append(make_observation(b"8 bytes."))
     journal.append(acknowledged[-1])
     journal.close()
     assert drain(folder, store, settle_s=0) == len(acknowledged)
     assert sorted(get_stored(store)) == [observation.id.hex() for observation in acknowledged]
+
+
+def test_full_disk_is_not_littered(small_disk: Path, store: SQLiteStore) -> None:
+    """Hits on a full disk leave no file behind, and those after it are written down."""
+    folder = small_disk / "journals"
+    folder.mkdir()
+    ballast = small_disk / "ballast"
+    with pytest.raises(OSError, match="No space left"):
+        ballast.write_bytes(bytes(2_000_000))
+    journal = Journal(folder, monotonic=count(step=60).__next__)
+    for _ in range(10):
+        with pytest.raises(StoreUnavailableError):
+            journal.append(make_observation(b"8 bytes."))
+    assert list(folder.iterdir()) == []
+    ballast.unlink()
+    journal.append(make_observation(b"8 bytes."))
+    journal.close()
+    assert drain(folder, store, settle_s=0) == 1
 
 
 def test_every_forked_process_has_its_own_file(folder: Path, store: SQLiteStore) -> None:
