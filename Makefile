@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Standard output belongs to what a verb prints: `make -s demo ARGS=--json | jq` gets JSON and nothing else.
 say = @printf >&2 '\n\033[1m==> %s\033[0m\n'
 
-.PHONY: help demo test lint types imports pytest fuzz bench docs wheel oldest clean
+.PHONY: help demo test lint types imports pytest fuzz bench docs wheel oldest slim matrix clean
 
 help: ## Show the verbs.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -25,7 +25,7 @@ demo: $(VENV)/.demo ## Send, open, click, count (ARGS=--keep lets it run on).
 	$(say) "Demo"
 	@$(BIN)/mailnod demo $(ARGS)
 
-test: $(VENV)/.dev lint types imports pytest docs ## Run all that must hold: style, types, tests, docs.
+test: $(VENV)/.dev lint types imports pytest slim docs ## Run all that must hold: style, types, tests, docs.
 	$(say) "All checks passed"
 
 lint: $(VENV)/.dev ## Check style and format.
@@ -53,6 +53,14 @@ fuzz: $(VENV)/.dev ## Feed rewriting and tokens with inputs that evolve.
 	$(say) "Fuzzing, half a minute each"
 	@for target in fuzz_scan fuzz_tokens; do $(BIN)/python tests/fuzz/run.py $$target -max_total_time=30; done
 
+slim: $(VENV)/.dev ## Run a part of the tests on each other Python and Django.
+	$(say) "Other Pythons and Djangos"
+	@$(BIN)/nox --tags slim
+
+matrix: $(VENV)/.dev ## Run each Python with each Django, old and new packages.
+	$(say) "Every Python with every Django"
+	@$(BIN)/nox $(ARGS)
+
 bench: $(VENV)/.dev ## Measure speeds, beside other libraries in the same run.
 	$(say) "Benchmarks"
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -68,7 +76,7 @@ wheel: $(VENV)/.dev ## Build the wheel into dist/.
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
 clean: ## Remove everything that the verbs made.
-	rm -rf $(VENV) build dist docs/_build .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) build dist docs/_build .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .nox
 
 # -- set-up ---------------------------------------------------------------------------------------------------------------
 
