@@ -696,6 +696,18 @@ class StoreContract:
         }
         assert self.get_line(store, "2026-03-01T13:00Z", by="hour") == {"human_opens": 1, "human_opens_unique": 1}
 
+    def test_personal_query_strings_make_one_line(self, store: Store) -> None:
+        """A link is counted by its destination without query and fragment, and the event keeps all of it."""
+        urls = ["https://example.com/a?to=ann", "https://example.com/a?to=bo#top", "https://example.com/a#x?y"]
+        for i, url in enumerate(urls):
+            self.publish(store, (make_observation(b"%d bytes." % i, kind="click", url=url), make_verdict()))
+        assert [line.key for line in store.get_metrics(by="link")] == ["https://example.com/a"]
+        assert self.get_line(store, "https://example.com/a", by="link") == {
+            "human_clicks": 3,
+            "human_clicks_unique": 3,
+        }
+        assert {record.event.url for record in store.get_events(EventFilter())} == set(urls)
+
     def test_revision_moves_the_counts(self, store: Store) -> None:
         """A revised event leaves one class and joins the other, with its unique where it was the only one."""
         first, second = make_observation(b"8 bytes."), make_observation(b"8 bytes.", at=after(1))

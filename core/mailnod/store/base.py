@@ -182,8 +182,8 @@ class Store(Protocol):
     def get_metrics(self, *, by: GroupBy = "all", limit: int = 100) -> list[Metrics]:
         """Return counts from the rollups, largest groups first (hours: newest first); "all" gives one line, always.
 
-        A line's key is the Message-ID, the name of the campaign or route, the destination of the link, or the hour in
-        UTC ("2026-03-01T12:00Z"): of the hit for events, of the acceptance for deliveries. Links have no deliveries,
+        A line's key is the Message-ID, the name of the campaign or route, the destination of the link without query
+        and fragment, or the hour in UTC ("2026-03-01T12:00Z"): of the hit for events, of the acceptance for deliveries. Links have no deliveries,
         because which mails carried them is not kept. Uniques of a link or an hour are deliveries with an event in it.
 
         :param limit: how many lines, 1 to 10,000, and the nearest of them where it is outside.

@@ -68,7 +68,7 @@ class Rollups:
         hour = ("hour", _name_hour(event.occurred_at))
         self._move(event, [hour], hour, measure, sign)
         if event.url is not None:
-            link = ("link", event.url)
+            link = ("link", _name_link(event.url))
             self._move(event, [link], link, measure, sign)
 
     def write(self) -> None:
@@ -113,6 +113,11 @@ def get_metrics(connection: sqlite3.Connection, *, by: str, limit: int) -> list[
     )
     found = [Metrics(key=key, **dict(zip(_MEASURES, counts, strict=True))) for key, *counts in rows]
     return found or ([Metrics(key="")] if by == "all" else [])
+
+
+def _name_link(url: str) -> str:
+    """Return a destination without query and fragment, which senders fill with what differs for each recipient."""
+    return url.partition("#")[0].partition("?")[0]
 
 
 def _name_hour(at: datetime) -> str:

@@ -32,7 +32,9 @@ CREATE TABLE meta (
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The one table that names people. Erasing a row here takes the address out of everything else.
+-- The one table that holds addresses. Erasing a row here takes the address out of everything else. What senders write
+-- themselves is kept as they wrote it and may name people too: subjects and metadata of deliveries, and destinations of
+-- clicks (observations.url), which are raw facts.
 CREATE TABLE recipients (
     id INTEGER PRIMARY KEY,
     hash BLOB NOT NULL UNIQUE,
