@@ -83,7 +83,7 @@ class Worker:
         judged = published = revised = 0
         while lease.keep():
             mark = self._store.get_hit_mark()
-            due = self._store.get_due(now=self._clock.now(), limit=BATCH)
+            due = self._store.get_due(now=self._clock.now(), limit=BATCH, settle_s=self._settle_s)
             if not due:
                 break
             for publication in self._judge_batch(due, mark, lease.holder):

@@ -420,6 +420,16 @@ class StoreContract:
         assert store.get_due(now=after(SETTLE_S + 1)) == [early, late]
         assert store.get_due(now=after(SETTLE_S + 1), limit=1) == [early]
 
+    def test_hit_from_the_future_is_due(self, store: Store) -> None:
+        """A hit that a clock stamped before it was set back does not wait until that hour comes again."""
+        future, near = make_observation(b"8 bytes.", at=after(3600)), make_observation(b"another.", at=after(60))
+        store.add_observations([future, near], settle_s=SETTLE_S)
+        assert store.get_due(now=T0) == []
+        assert store.get_due(now=T0, settle_s=SETTLE_S) == [future]
+        store.publish([(future, make_verdict())], now=T0)
+        assert store.get_due(now=T0, settle_s=SETTLE_S) == []
+        assert store.get_due(now=after(120), settle_s=SETTLE_S) == [near]
+
     def test_waiting_observations_are_counted_until_they_are_judged(self, store: Store) -> None:
         """What has not settled counts as waiting too; what is judged does not."""
         assert store.count_waiting() == 0

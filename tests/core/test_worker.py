@@ -162,6 +162,15 @@ def test_hits_that_come_during_a_verdict_are_seen(site: Site) -> None:
     assert (done.published, done.revised) == (1, 0)
 
 
+def test_clock_set_back_hides_no_hit(site: Site) -> None:
+    """Hits that were stamped before a clock was set back by hours are judged by the next pass."""
+    site.hit()
+    site.clock.advance(-7200)
+    done = site.make_worker().work_once()
+    assert done is not None
+    assert (done.drained, done.published) == (1, 1)
+
+
 def test_long_drain_keeps_the_lease(site: Site) -> None:
     """A drain that takes longer than the lease lives renews it between batches."""
 

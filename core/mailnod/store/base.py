@@ -114,8 +114,13 @@ class Store(Protocol):
 
     # -- judge --------------------------------------------------------------------------------------------------------
 
-    def get_due(self, *, now: datetime, limit: int = 500) -> list[Observation]:
-        """Return observations whose settle time has passed and that wait for judging, oldest first."""
+    def get_due(self, *, now: datetime, limit: int = 500, settle_s: float | None = None) -> list[Observation]:
+        """Return observations whose settle time has passed and that wait for judging, oldest first.
+
+        :param settle_s: the settle time: what would be due more than a minute later than a hit of this moment bears the
+            time of a clock that has been set back since, and is due too, or it would wait until that hour comes again.
+            None leaves it waiting.
+        """
         ...
 
     def count_waiting(self) -> int:
@@ -182,9 +187,10 @@ class Store(Protocol):
     def get_metrics(self, *, by: GroupBy = "all", limit: int = 100) -> list[Metrics]:
         """Return counts from the rollups, largest groups first (hours: newest first); "all" gives one line, always.
 
-        A line's key is the Message-ID, the name of the campaign or route, the destination of the link without query
-        and fragment, or the hour in UTC ("2026-03-01T12:00Z"): of the hit for events, of the acceptance for deliveries. Links have no deliveries,
-        because which mails carried them is not kept. Uniques of a link or an hour are deliveries with an event in it.
+        A line's key is the Message-ID, the name of the campaign or route, the destination of the link without query and
+        fragment, or the hour in UTC ("2026-03-01T12:00Z"): of the hit for events, of the acceptance for deliveries.
+        Links have no deliveries, because which mails carried them is not kept. Uniques of a link or an hour are
+        deliveries with an event in it.
 
         :param limit: how many lines, 1 to 10,000, and the nearest of them where it is outside.
         """

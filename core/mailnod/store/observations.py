@@ -32,6 +32,9 @@ OBSERVATION_FIELDS = list_columns(OBSERVATION_COLUMNS, of="o").replace("o.user_a
 _SAME_DELIVERY_MICROS = 10 * 60 * 1_000_000
 _SAME_IP_MICROS = 60 * 1_000_000
 _WINDOW_LIMIT = 200
+#: A hit that seems to come from later than this was stamped by a clock that has been set back since.
+_FUTURE_MICROS = 60 * 1_000_000
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
 _SELECT = f"SELECT {OBSERVATION_FIELDS} FROM observations AS o LEFT JOIN user_agents AS ua ON ua.id = o.user_agent_id"
 _SELECT_SEQ = _SELECT.replace("SELECT ", "SELECT o.seq, ", 1)
@@ -43,7 +46,7 @@ _INSERT = """
 """
 _DUE = f"""
     {_SELECT} JOIN queue ON queue.observation_id = o.id
-    WHERE queue.due_at <= ? ORDER BY queue.due_at, o.id LIMIT ?
+    WHERE queue.due_at BETWEEN ? AND ? ORDER BY queue.due_at, o.id LIMIT ?
 """
 _BY_SEQ = f"{_SELECT_SEQ} WHERE o.seq IN (SELECT value FROM json_each(?)) ORDER BY o.received_at, o.id"
 _QUEUE_JUDGED = {
@@ -78,9 +81,17 @@ def add_observations(
     return new
 
 
-def get_due(connection: sqlite3.Connection, *, now: datetime, limit: int) -> list[Observation]:
-    """Return the observations that are due, those due longest first."""
-    return [read_observation(row) for row in connection.execute(_DUE, (to_micros(now), limit))]
+def get_due(connection: sqlite3.Connection, *, now: datetime, limit: int, settle_s: float | None) -> list[Observation]:
+    """Return the observations that are due, those due longest first.
+
+    :param settle_s: the settle time, by which hits from the future are told where nothing else is due; None
+        leaves them.
+    """
+    rows = connection.execute(_DUE, (_MIN_INTEGER, to_micros(now), limit)).fetchall()
+    if not rows and settle_s is not None:
+        latest = to_micros(now) + round(settle_s * 1_000_000) + _FUTURE_MICROS
+        rows = connection.execute(_DUE, (latest + 1, _MAX_INTEGER, limit)).fetchall()
+    return [read_observation(row) for row in rows]
 
 
 def get_mark(connection: sqlite3.Connection) -> int:

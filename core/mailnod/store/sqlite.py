@@ -109,10 +109,10 @@ class SQLiteStore:
 
     # -- judge --------------------------------------------------------------------------------------------------------
 
-    def get_due(self, *, now: datetime, limit: int = 500) -> list[Observation]:
+    def get_due(self, *, now: datetime, limit: int = 500, settle_s: float | None = None) -> list[Observation]:
         """Return the observations that are due, those due longest first."""
         with self._database.read() as connection:
-            return hits.get_due(connection, now=now, limit=limit)
+            return hits.get_due(connection, now=now, limit=limit, settle_s=settle_s)
 
     def count_waiting(self) -> int:
         """Return how many observations wait for judging, due or not."""
