@@ -47,7 +47,6 @@ SMOKE = (
     "tests/core/cli/test_consent.py",
     "tests/core/cli/test_deliveries.py",
     "tests/core/cli/test_serve.py",
-    "tests/core/cli/test_work.py",
     "tests/core/html/test_cases.py",
     "tests/django_plugin/test_collector.py",
     "tests/django_plugin/test_mail_contract.py",
