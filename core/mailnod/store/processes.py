@@ -101,7 +101,11 @@ class ForkGate:
         os.register_at_fork(before=self._close, after_in_parent=self._open, after_in_child=self._reset)
 
     def _close(self) -> None:
-        own = 1 if getattr(self._local, "depth", 0) else 0
+        depth = getattr(self._local, "depth", 0)
+        own = 1 if depth else 0
+        # Until the fork is over this thread counts as inside: it must not wait for itself, should the collector of
+        # garbage close a connection, or another fork handler use a store.
+        self._local.depth = depth + 1
         with self._lock:
             self._forks += 1
             self._changed.wait_for(lambda: self._inside <= own, self._patience_s)
@@ -109,6 +113,7 @@ class ForkGate:
         self._pinned += [value for ref in self._kept.copy() if (value := ref()) is not None]
 
     def _open(self) -> None:
+        self._local.depth -= 1
         with self._lock:
             self._forks -= 1
             if not self._forks:
@@ -116,7 +121,8 @@ class ForkGate:
             self._changed.notify_all()
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
+        # It is entered again where garbage is collected while it is held.
+        self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._local = threading.local()
         self._inside = 0

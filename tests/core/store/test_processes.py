@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,18 @@ def test_fork_inside_waits_for_nobody(gate: ForkGate) -> None:
     with gate:
         gate._close()
         gate._reset()
+    with gate:
+        pass
+
+
+def test_forking_thread_does_not_wait_for_itself(gate: ForkGate) -> None:
+    """What other fork handlers and the collector of garbage do in the thread that forks passes the gate."""
+    for inside in (False, True):
+        with gate if inside else nullcontext():
+            gate._close()
+            with gate:
+                pass
+            gate._open()
     with gate:
         pass
 
