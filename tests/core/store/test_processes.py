@@ -120,7 +120,7 @@ def gate() -> ForkGate:
 
 def test_fork_waits_for_what_runs_and_holds_up_what_comes(gate: ForkGate) -> None:
     """A fork begins when the last thread has left, and nobody enters until it is over."""
-    inside, leave, closed, entered = (threading.Event() for _ in range(4))
+    inside, leave, closed, forked, entered = (threading.Event() for _ in range(5))
 
     def work() -> None:
         with gate:
@@ -133,6 +133,8 @@ def test_fork_waits_for_what_runs_and_holds_up_what_comes(gate: ForkGate) -> Non
     def fork() -> None:
         gate._close()
         closed.set()
+        forked.wait(LIMIT_S)
+        gate._open()
 
     def come() -> None:
         closed.wait(LIMIT_S)
@@ -148,7 +150,7 @@ def test_fork_waits_for_what_runs_and_holds_up_what_comes(gate: ForkGate) -> Non
     threads[0].join(LIMIT_S)
     assert closed.wait(LIMIT_S)
     assert not entered.is_set()
-    gate._open()
+    forked.set()
     assert entered.wait(LIMIT_S)
     for thread in threads:
         thread.join(LIMIT_S)
