@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 OLDEST = ROOT / "constraints-oldest.txt"
 #: The part of the suite that touches every dependency.
 SMOKE = (
-    "tests/core/cli/test_events.py",
+    "tests/core/cli/test_consent.py",
+    "tests/core/cli/test_deliveries.py",
     "tests/core/cli/test_serve.py",
     "tests/django_plugin/test_mail_contract.py",
     "tests/docs/test_quickstart.py",
