@@ -54,6 +54,8 @@ SMOKE = (
     "tests/docs/test_quickstart.py",
     "tests/flask_plugin/test_mail_contract.py",
 )
+#: What the tests run with, besides what the extras bring.
+TOOLS = ("gunicorn", "hypothesis", "pytest")
 
 nox.needs_version = ">=2025.11.12"
 nox.options.default_venv_backend = "virtualenv"
@@ -102,7 +104,7 @@ def install(session: nox.Session, *, django: str, age: str) -> None:
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in pins.items()), encoding="utf-8")
     given = ("--quiet", "--constraint", str(constraints))
     session.install(*given, "setuptools")
-    session.install(*given, "--no-build-isolation", "--editable", f"{ROOT}[demo,django,serve]", "hypothesis", "pytest")
+    session.install(*given, "--no-build-isolation", "--editable", f"{ROOT}[demo,django,serve]", *TOOLS)
 
 
 def read_pins(path: Path) -> dict[str, str]:
