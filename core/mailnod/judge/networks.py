@@ -14,6 +14,7 @@ __all__ = ["Networks", "built_in_networks", "parse_address", "same_network"]
 
 #: IPv4 addresses stand at their IPv4-mapped place (RFC 4291, section 2.5.5.2), so that one space holds both.
 _MAPPED = 0xFFFF << 32
+_LAST = (1 << 128) - 1
 _LOW = (1 << 64) - 1
 
 
@@ -135,7 +136,8 @@ def _flatten(intervals: list[_Interval]) -> list[tuple[int, str]]:
             # Prefixes nest or are apart, so whatever is still open covers the next address, or ended with it.
             while open_ and open_[-1].last <= ended.last:
                 open_.pop()
-            begin(ended.last + 1, open_[-1].label if open_ else "")
+            if ended.last < _LAST:
+                begin(ended.last + 1, open_[-1].label if open_ else "")
 
     for interval in sorted(intervals, key=lambda one: (one.first, -one.last)):
         close_before(interval.first)

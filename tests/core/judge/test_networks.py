@@ -56,6 +56,13 @@ def test_the_narrowest_prefix_decides() -> None:
     assert found == ["outer", "inner", "core", "outer", None]
 
 
+def test_block_may_end_with_the_last_address() -> None:
+    """Nothing comes after the end of the address space."""
+    networks = Networks([("ff00::/8", "multicast"), ("ffff::/16", "end")])
+    assert networks.find(ipaddress.ip_address("ff00::1")) == "multicast"
+    assert networks.find(ipaddress.ip_address("ffff:" * 7 + "ffff")) == "end"
+
+
 @given(
     st.lists(
         st.tuples(st.ip_addresses(v=4), st.integers(8, 32), st.sampled_from("abc"))
