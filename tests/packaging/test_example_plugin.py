@@ -116,6 +116,7 @@ def test_links_are_tagged_once_and_private_ones_left_alone(tracker: Tracker) -> 
     [
         ("https://bank.example/", False),
         ("https://BANK.example:8443/a", False),
+        ("https://bank.example./", False),
         ("https://www.bank.example/", True),
         ("https://shop.example/", False),
         ("https://www.shop.example/", False),

@@ -65,7 +65,7 @@ class UtmPlugin:
     def allow_link(self, link: Link) -> bool | None:
         """Leave links alone that are on the deny-list; say nothing of others."""
         parts = urlsplit(link.url.lower())
-        host, path = parts.hostname or "", parts.path
+        host, path = (parts.hostname or "").rstrip("."), parts.path
         if any(word in path for word in self._denied_paths):
             return False
         return False if any(_is_host(host, denied) for denied in self._denied_hosts) else None
