@@ -25,7 +25,13 @@ if TYPE_CHECKING:
         Route,
         Verdict,
     )
-    from mailnod.send.override import OVERRIDE_KEYWORDS, is_own_header, make_override, read_headers, tracking
+    from mailnod.send.override import (
+        OVERRIDE_KEYWORDS,
+        is_own_header,
+        make_override,
+        read_layers,
+        tracking,
+    )
     from mailnod.send.prepare import Prepared
     from mailnod.settings import Settings
     from mailnod.tokens import Keyring
@@ -55,7 +61,7 @@ __all__ = [
     "hookimpl",
     "is_own_header",
     "make_override",
-    "read_headers",
+    "read_layers",
     "tracking",
 ]
 
@@ -63,7 +69,14 @@ _HOMES = {
     "mailnod.clock": ("Clock", "SystemClock"),
     "mailnod.errors": ("ConfigurationError", "TrackError"),
     "mailnod.hookspecs": ("hookimpl",),
-    "mailnod.send.override": ("OVERRIDE_KEYWORDS", "is_own_header", "make_override", "read_headers", "tracking"),
+    "mailnod.send.override": (
+        "OVERRIDE_KEYWORDS",
+        "is_own_header",
+        "make_override",
+        "read_headers",
+        "read_layers",
+        "tracking",
+    ),
     "mailnod.send.prepare": ("Prepared",),
     "mailnod.settings": ("Settings",),
     "mailnod.tokens": ("Keyring",),

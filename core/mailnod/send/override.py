@@ -12,7 +12,15 @@ from typing import Any, cast, get_args
 from mailnod.model import Override, RecipientMode
 from mailnod.settings import refuse_unknown
 
-__all__ = ["OVERRIDE_KEYWORDS", "current_override", "is_own_header", "make_override", "read_headers", "tracking"]
+__all__ = [
+    "OVERRIDE_KEYWORDS",
+    "current_override",
+    "is_own_header",
+    "make_override",
+    "read_headers",
+    "read_layers",
+    "tracking",
+]
 
 log = logging.getLogger("mailnod.send")
 
@@ -101,6 +109,27 @@ def read_headers(headers: Iterable[tuple[str, str]]) -> Override | None:
         track_clicks=all(clicks) if clicks else None,
         route=route,
     )
+
+
+def read_layers(headers: Iterable[tuple[str, str]], attributes: Mapping[str, Any]) -> list[tuple[str, Override]]:
+    """Return what a message itself wishes, by its headers and by its attributes, lowest precedence first.
+
+    Attributes that cannot be read mean off, because they were meant to say something.
+
+    :param attributes: override keywords that stand on the message, unchecked, without those that are unset.
+    """
+    layers: list[tuple[str, Override]] = []
+    header = read_headers(headers)
+    if header is not None:
+        layers.append(("header", header))
+    if attributes:
+        try:
+            wished = make_override(**attributes)
+        except (TypeError, ValueError) as error:
+            log.warning("a message's attributes cannot be read, so they mean off: %s", type(error).__name__)
+            wished = Override(track_opens=False, track_clicks=False)
+        layers.append(("message attribute", wished))
+    return layers
 
 
 def make_override(**keywords: Any) -> Override:

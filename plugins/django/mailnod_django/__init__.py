@@ -5,10 +5,9 @@ Django is imported when a name is first used, so that the package says what to i
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mailnod import ConfigurationError
+from mailnod.exports import load_on_use
 
 if TYPE_CHECKING:
     from mailnod import tracking as tracking
@@ -31,19 +30,7 @@ _HOMES = {
     "tracking": "mailnod",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        home = import_module(_HOMES[name])
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in ("django", "asgiref"):
-            raise
-        raise ConfigurationError(
-            f"mailnod_django.{name} needs {error.name!r}, which is not installed: pip install 'mailnod[django]'"
-        ) from error
-    return getattr(home, name)
+__getattr__ = load_on_use(__name__, _HOMES, extra="django", needs=("django", "asgiref"))
 
 
 def __dir__() -> list[str]:

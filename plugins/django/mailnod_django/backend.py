@@ -16,7 +16,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 from django.utils.module_loading import import_string
 
-from mailnod import ConfigurationError, Envelope, Override, Prepared, Tracker, make_override, read_headers
+from mailnod import ConfigurationError, Envelope, Override, Prepared, Tracker, make_override, read_layers
 from mailnod.errors import describe_error
 from mailnod.settings import refuse_unknown
 from mailnod_django.apps import get_app
@@ -309,25 +309,13 @@ def _read_layers(message: EmailMessage, keyword: Override) -> list[tuple[str, Ov
     if is_for_staff(message):
         # Error reports go out with whole pages in them, and nobody who sends one can say how it is tracked.
         layers.append(("mail to ADMINS or MANAGERS", OFF))
-    header = read_headers((str(name), str(value)) for name, value in (message.extra_headers or {}).items())
-    if header is not None:
-        layers.append(("header", header))
-    attributes = read_attributes(message)
-    if attributes:
-        layers.append(("message attribute", _read_override(attributes)))
+    headers = ((str(name), str(value)) for name, value in (message.extra_headers or {}).items())
+    layers += read_layers(headers, read_attributes(message))
     layers.append(("call keyword", keyword))
     own = get_call_keyword(message)
     if own is not None:
         layers.append(("call keyword", own))
     return layers
-
-
-def _read_override(attributes: dict[str, Any]) -> Override:
-    try:
-        return make_override(**attributes)
-    except (TypeError, ValueError) as error:
-        log.warning("a message's attributes cannot be read, so it is not tracked: %s", type(error).__name__)
-        return OFF
 
 
 def _read_inner_path() -> str:

@@ -6,10 +6,9 @@ every process that uses Mailnod, with or without Flask.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mailnod import ConfigurationError
+from mailnod.exports import load_on_use
 
 if TYPE_CHECKING:
     from mailnod import tracking as tracking
@@ -28,19 +27,7 @@ _HOMES = {
     "tracking": "mailnod",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        home = import_module(_HOMES[name])
-    except ModuleNotFoundError as error:
-        if error.name not in ("flask", "flask_mail", "blinker"):
-            raise
-        raise ConfigurationError(
-            f"mailnod_flask.{name} needs {error.name!r}, which is not installed: pip install 'mailnod[flask]'"
-        ) from error
-    return getattr(home, name)
+__getattr__ = load_on_use(__name__, _HOMES, extra="flask", needs=("flask", "flask_mail", "blinker"))
 
 
 def __dir__() -> list[str]:

@@ -20,7 +20,7 @@ from mailnod import (
     Override,
     Prepared,
     make_override,
-    read_headers,
+    read_layers,
 )
 from mailnod.errors import describe_error
 from mailnod.tracker import Tracker
@@ -47,7 +47,6 @@ log = logging.getLogger("mailnod.flask")
 mail_tracked = blinker.Signal()
 
 NOTHING = Override()
-OFF = Override(track_opens=False, track_clicks=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,19 +319,5 @@ def _describe(message: flask_mail.Message, clock: Clock) -> Envelope:
 
 
 def _read_layers(message: flask_mail.Message) -> list[tuple[str, Override]]:
-    layers = []
-    header = read_headers((str(name), str(value)) for name, value in (message.extra_headers or {}).items())
-    if header is not None:
-        layers.append(("header", header))
-    attributes = read_attributes(message)
-    if attributes:
-        layers.append(("message attribute", _read_override(attributes)))
-    return layers
-
-
-def _read_override(attributes: dict[str, Any]) -> Override:
-    try:
-        return make_override(**attributes)
-    except (TypeError, ValueError) as error:
-        log.warning("a message's attributes cannot be read, so it is not tracked: %s", type(error).__name__)
-        return OFF
+    headers = ((str(name), str(value)) for name, value in (message.extra_headers or {}).items())
+    return read_layers(headers, read_attributes(message))

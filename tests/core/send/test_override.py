@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailnod.model import Override
-from mailnod.send.override import current_override, is_own_header, make_override, read_headers, tracking
+from mailnod.send.override import current_override, is_own_header, make_override, read_headers, read_layers, tracking
 
 
 @pytest.mark.parametrize("value", ["true", "True", " YES ", "on", "1"])
@@ -114,6 +114,19 @@ def test_control_characters_are_refused(keywords: dict[str, Any]) -> None:
     """CR, LF and NUL have no place in a keyword."""
     with pytest.raises(ValueError, match="control character"):
         make_override(**keywords)
+
+
+def test_layers_of_a_message_stand_in_their_order() -> None:
+    """What the headers wish lies below what the attributes wish; a message that wishes nothing has no layer."""
+    headers = [("X-Mailnod-Track-Opens", "true")]
+    assert read_layers([], {}) == []
+    assert [name for name, _ in read_layers(headers, {"track_opens": False})] == ["header", "message attribute"]
+
+
+@pytest.mark.parametrize("attributes", [{"track_opens": "yes"}, {"campaign": "a\r\nb"}, {"tags": 5}])
+def test_attributes_that_cannot_be_read_mean_off(attributes: dict[str, Any]) -> None:
+    """An attribute of a wrong type was meant to say something, so both axes are off."""
+    assert read_layers([], attributes) == [("message attribute", Override(track_opens=False, track_clicks=False))]
 
 
 def test_context_manager_nests_and_ends() -> None:
