@@ -96,6 +96,7 @@ class Keyring:
         #: Whether the keys were derived from an app's own secret; rotating that without fallbacks kills sent links.
         self.derived = derived
         self._signing = signing[0]
+        self._first_byte = VERSION << 4 | self._signing.id
         self._macs: dict[int, list[tuple[Key, blake2b, blake2b]]] = {}
         for key in keys:
             self._macs.setdefault(key.id, []).append((key, _mac(key, b"mailnod-token"), _mac(key, b"mailnod-link")))
@@ -155,8 +156,10 @@ class Keyring:
         :param expires_at: aware UTC; hits are recorded until this day ends, at most until 2149-06-06.
         :returns: 32 URL-safe characters.
         """
-        last_day = min(expires_at.toordinal() - EPOCH_ORDINAL, LAST_DAY)
-        head = _HEAD.pack(VERSION << 4 | self._signing.id, opens << 4 | clicks, last_day, delivery_id)
+        last_day = expires_at.toordinal() - EPOCH_ORDINAL
+        if last_day > LAST_DAY:
+            last_day = LAST_DAY
+        head = _HEAD.pack(self._first_byte, opens << 4 | clicks, last_day, delivery_id)
         mac = self._sign_token.copy()
         mac.update(head)
         return b2a_base64(head + mac.digest(), newline=False).translate(_TO_URLSAFE).decode("ascii")
