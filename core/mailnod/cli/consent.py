@@ -108,7 +108,11 @@ def _record(
 
 def _check_address(address: str) -> str:
     local, at, domain = address.rpartition("@")
-    if not (local and at and domain) or any(c.isspace() or not c.isprintable() or c in "<>," for c in address):
+    # Another spelling would be another person: what is no plain addr-spec (RFC 5322, section 3.4.1) is refused.
+    odd = any(c.isspace() or not c.isprintable() or c in '<>,;()"\\' for c in address) or any(
+        c in ":@[]" for c in local
+    )
+    if not (local and at and domain) or odd:
         raise click.BadParameter(f"{address!r} is not one bare address such as ada@example.com", param_hint="ADDRESS")
     return address
 

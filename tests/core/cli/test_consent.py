@@ -58,7 +58,20 @@ def test_withdrawal_silences_sent_mail(run: Run, campaign: None, tracker: Tracke
     assert len(suppressed) == 1
 
 
-@pytest.mark.parametrize("address", ["ada", "Ada <ada@example.com>", "a@b, c@d", "@example.com", "ada@"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ada",
+        "Ada <ada@example.com>",
+        "a@b, c@d",
+        "@example.com",
+        "ada@",
+        "mailto:ada@example.com",
+        "ada@@example.com",
+        '"ada"@example.com',
+        "ada@example.com (Ada)",
+    ],
+)
 def test_only_bare_addresses_are_taken(run: Run, address: str) -> None:
     """What is not one bare address is refused and nothing is written."""
     assert run("consent", "grant", address).exit_code == 2
