@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+# The lower bounds are tried where hypothesis is not installed.
+with suppress(ModuleNotFoundError):
+    from hypothesis import HealthCheck, settings
+
+    # Machines are shared: how long an example takes says nothing about the code.
+    settings.register_profile("mailnod", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("mailnod")
 
 #: A skip whose reason begins so stays a skip, even where everything is required; CONTRIBUTING.md lists them.
 ALLOWED_SKIPS = ("interpreter:", "root:")
