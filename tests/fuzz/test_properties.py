@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from fuzz.documents import any_document
 from mailnod.html.entities import decode_attribute
-from mailnod.html.plan import TAG_CHARACTERS, TOKEN_CHARACTERS, Plan, compile_plan
+from mailnod.html.plan import Plan, compile_plan
 from mailnod.html.urls import check_destination, find_destination, quote_destination
+from mailnod.tokens import TAG_CHARS, TOKEN_CHARS
 
 FUZZ = settings.get_profile("fuzz")
 TOKENS = ("0123456789abcdefghijklmnopqrst-_", "Z" * 32)
@@ -54,8 +55,8 @@ def test_filling_is_linear(html: str) -> None:
     plan = compile_html(html)
     slots = len(plan.pieces) - 1
     assert slots == sum(link.tracked for link in plan.links) + (plan.pixel != "none")
-    assert len(plan.fill(TOKENS[0])) == sum(map(len, plan.pieces)) + slots * TOKEN_CHARACTERS
-    room = TAG_CHARACTERS + len("https://t.example/x/c/..?u=") + 200
+    assert len(plan.fill(TOKENS[0])) == sum(map(len, plan.pieces)) + slots * TOKEN_CHARS
+    room = TAG_CHARS + len("https://t.example/x/c/..?u=") + 200
     assert sum(map(len, plan.pieces)) <= len(html) * 3 + len(plan.links) * room + 200
 
 

@@ -12,6 +12,7 @@ from mailnod.html.syntax import Attribute
 from mailnod.html.unsubscribe import find_targets, is_unsubscribe_text
 from mailnod.html.urls import MAX_TRACKED_URL, TrackingBase, find_destination, is_excluded, quote_destination
 from mailnod.model import Link
+from mailnod.tokens import TOKEN_CHARS
 
 __all__ = ["OWN_ATTRIBUTE", "LinkRules", "TrackedLink", "decide_links"]
 
@@ -96,8 +97,7 @@ def _track(link: Link, rules: LinkRules) -> tuple[Link, str]:
         return replace(link, tracked=False, reason="refused by a plugin"), ""
     link = _change(link, rules)
     suffix = f".{link.index}.{rules.tag_link(link.index, link.url)}?u={quote_destination(link.url)}"
-    # The token has 32 characters, the path around it "/c/".
-    if len(rules.base.url) + 3 + 32 + len(suffix) > MAX_TRACKED_URL:
+    if len(rules.base.url) + len("/c/") + TOKEN_CHARS + len(suffix) > MAX_TRACKED_URL:
         return replace(link, tracked=False, reason="too long"), ""
     return link, suffix
 

@@ -17,22 +17,17 @@ from mailnod.html.scan import Scan, scan
 from mailnod.html.syntax import Attribute
 from mailnod.html.urls import TrackingBase, parse_base, quote_destination
 from mailnod.model import Link
+from mailnod.tokens import TAG_CHARS, TOKEN_CHARS
 
-__all__ = ["CLIP_BYTES", "TAG_CHARACTERS", "TOKEN_CHARACTERS", "Edit", "PixelPlace", "Plan", "compile_plan"]
+__all__ = ["CLIP_BYTES", "Edit", "PixelPlace", "Plan", "compile_plan"]
 
 #: Gmail shows no more of a body than this, and so no pixel behind it (mautic/mautic#13522).
 CLIP_BYTES: Final = 102 * 1024
 
-#: Every token has this many characters, all of them safe in a URL's path.
-TOKEN_CHARACTERS: Final = 32
-
-#: So many has the tag that seals a link's position and destination.
-TAG_CHARACTERS: Final = 16
-
 PixelPlace = Literal["before </body>", "end", "top", "none"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9_\-]{32}")
-_DUMMY_TOKEN = "A" * TOKEN_CHARACTERS
+_DUMMY_TOKEN = "A" * TOKEN_CHARS
 _PIXEL_TAIL = '.gif" width="1" height="1" alt="" style="border:0;width:1px;height:1px">'
 _WHITE_SPACE = "\t\n\f\r "
 
@@ -90,7 +85,7 @@ class Plan:
         :raises RewriteError: where the text was not made by this plan.
         """
         start = len(self.pieces[0])
-        token = filled[start : start + TOKEN_CHARACTERS] if len(self.pieces) > 1 else ""
+        token = filled[start : start + TOKEN_CHARS] if len(self.pieces) > 1 else ""
         if token.join(self.pieces) != filled or (token and not _TOKEN.fullmatch(token)):
             raise RewriteError("this text cannot be restored: it was not filled by this plan, or edited since")
         return self.source
@@ -126,7 +121,7 @@ class Plan:
         if not link.tracked:
             return raw == link.raw
         start, end = f"{self.base.url}/c/{_DUMMY_TOKEN}.{link.index}.", f"?u={quote_destination(link.url)}"
-        return raw.startswith(start) and raw.endswith(end) and len(raw) == len(start) + TAG_CHARACTERS + len(end)
+        return raw.startswith(start) and raw.endswith(end) and len(raw) == len(start) + TAG_CHARS + len(end)
 
 
 def compile_plan(
@@ -222,11 +217,11 @@ def _is_own_image(html: str, src: Attribute, base: TrackingBase) -> bool:
 def _rewritten_bytes(html: str, base: TrackingBase, edits: Sequence[Edit]) -> int:
     """Return the size of the edited text with its pixel, in UTF-8."""
     size = len(html) if html.isascii() else len(html.encode("utf-8", "surrogatepass"))
-    size += len('<img src="/o/') + len(base.url) + TOKEN_CHARACTERS + len(_PIXEL_TAIL)
+    size += len('<img src="/o/') + len(base.url) + TOKEN_CHARS + len(_PIXEL_TAIL)
     for start, end, before, after in edits:
         size -= len(html[start:end].encode("utf-8", "surrogatepass"))
         if before:
-            size += len(before) + TOKEN_CHARACTERS + len(after)
+            size += len(before) + TOKEN_CHARS + len(after)
     return size
 
 

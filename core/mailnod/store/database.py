@@ -15,7 +15,7 @@ from mailnod.errors import StoreBugError, StoreError, StoreUnavailableError
 from mailnod.store.processes import PerProcess, fork_gate
 from mailnod.store.schema import check_schema, migrate
 
-__all__ = ["Database", "explain_error", "get_primary_code", "set_wal_mode"]
+__all__ = ["Database", "end_transaction", "explain_error", "get_primary_code", "set_wal_mode"]
 
 #: Result codes that blame the environment (https://www.sqlite.org/rescode.html).
 _ENVIRONMENT = {
@@ -69,6 +69,19 @@ def set_wal_mode(connection: sqlite3.Connection, *, timeout_s: float) -> None:
             time.sleep(0.01)
         else:
             return
+
+
+@contextlib.contextmanager
+def end_transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit the transaction that has begun, or take it back where anything raises."""
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        raise
 
 
 class _Connection:
@@ -187,14 +200,8 @@ class Database:
                     raw = connection.raw
                     connection.set("synchronous", synchronous)
                     _begin(connection, begin, patience_s)
-                    try:
+                    with end_transaction(raw):
                         yield raw
-                        raw.execute("COMMIT")
-                    except BaseException:
-                        with contextlib.suppress(sqlite3.Error):
-                            if raw.in_transaction:
-                                raw.execute("ROLLBACK")
-                        raise
             except sqlite3.Error as error:
                 if connection is not None and get_primary_code(error) in _FATAL:
                     connection.close()

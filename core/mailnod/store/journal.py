@@ -20,7 +20,7 @@ from typing import Any
 
 from mailnod.errors import StoreBugError, StoreError, StoreUnavailableError
 from mailnod.model import Observation
-from mailnod.store.database import explain_error, get_primary_code, set_wal_mode
+from mailnod.store.database import end_transaction, explain_error, get_primary_code, set_wal_mode
 from mailnod.store.processes import PerProcess, fork_gate
 from mailnod.store.rows import OBSERVATION_COLUMNS, list_columns, write_observation
 
@@ -65,14 +65,8 @@ def connect(path: Path, *, timeout_s: float = _BUSY_TIMEOUT_S) -> sqlite3.Connec
 def begin_write(connection: sqlite3.Connection) -> Iterator[None]:
     """Hold a journal's write lock; what is written meanwhile is on the disk afterwards, or nothing is."""
     connection.execute("BEGIN IMMEDIATE")
-    try:
+    with end_transaction(connection):
         yield
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        raise
 
 
 class Journal:
