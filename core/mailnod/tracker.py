@@ -223,7 +223,7 @@ class Tracker:
         if prepared.delivery is None:
             return
         try:
-            self.store.set_delivery_state(prepared.delivery.id, state, at=self.clock.now())
+            self.store.set_delivery_states([prepared.delivery.id], state, at=self.clock.now())
         except Exception as error:
             self._note("state", f"the state of a sent message was not written: {describe_error(error)}")
         else:

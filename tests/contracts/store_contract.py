@@ -140,14 +140,14 @@ class StoreContract:
             at=T0 + timedelta(microseconds=1),
             expires_at=after(60),
         )
-        store.add_delivery(delivery)
+        store.add_deliveries([delivery])
         assert store.get_deliveries() == [delivery]
 
     def test_delivery_added_twice_is_one(self, store: Store) -> None:
         """A delivery that is written again after an uncertain commit changes nothing."""
         delivery = make_delivery(state=DeliveryState.ACCEPTED, accepted_at=T0)
-        store.add_delivery(delivery)
-        store.add_delivery(replace(delivery, link_count=9))
+        store.add_deliveries([delivery])
+        store.add_deliveries([replace(delivery, link_count=9)])
         assert store.get_deliveries() == [delivery]
         assert self.get_line(store)["deliveries"] == 1
 
@@ -155,7 +155,7 @@ class StoreContract:
         """Deliveries come newest first, at most as many as asked for, or those of one message."""
         deliveries = [make_delivery() for _ in range(4)]
         for delivery in deliveries:
-            store.add_delivery(delivery)
+            store.add_deliveries([delivery])
         assert store.get_deliveries(limit=3) == deliveries[:0:-1]
         assert store.get_deliveries(message_id=deliveries[1].envelope.message_id) == [deliveries[1]]
         assert store.get_deliveries(message_id="<nobody@example.com>") == []
@@ -168,7 +168,7 @@ class StoreContract:
             make_delivery("cy@example.com"),
         )
         for delivery in (alone, together, other):
-            store.add_delivery(delivery)
+            store.add_deliveries([delivery])
         assert store.get_deliveries(recipient="Ann@Example.COM") == [together, alone]
         assert store.get_deliveries(recipient="ann@example.com", message_id=other.envelope.message_id) == []
         assert store.get_deliveries(recipient="nobody@example.com") == []
@@ -176,7 +176,7 @@ class StoreContract:
     def test_broken_text_is_kept_as_far_as_text_goes(self, store: Store) -> None:
         """Lone surrogates and NUL, as broken headers yield them, become question marks and raise nothing."""
         delivery = make_delivery(subject="a\udcff\x00b", metadata={"k": "\udcff"})
-        store.add_delivery(delivery)
+        store.add_deliveries([delivery])
         observation = make_observation(delivery.id, user_agent="x\udc80\x00y", headers={"accept": "\udc80"})
         assert store.add_observations([observation], settle_s=0) == [observation]
         (due,) = store.get_due(now=T0)
@@ -186,11 +186,11 @@ class StoreContract:
     def test_accepted_delivery_counts_once(self, store: Store) -> None:
         """Acceptance is noted with its time, counts once, and outlives a later failure."""
         delivery = make_delivery()
-        store.add_delivery(delivery)
+        store.add_deliveries([delivery])
         assert store.get_metrics()[0].deliveries == 0
-        store.set_delivery_state(delivery.id, DeliveryState.ACCEPTED, at=after(5))
-        store.set_delivery_state(delivery.id, DeliveryState.ACCEPTED, at=after(9))
-        store.set_delivery_state(delivery.id, DeliveryState.FAILED, at=after(9))
+        store.set_delivery_states([delivery.id], DeliveryState.ACCEPTED, at=after(5))
+        store.set_delivery_states([delivery.id], DeliveryState.ACCEPTED, at=after(9))
+        store.set_delivery_states([delivery.id], DeliveryState.FAILED, at=after(9))
         (stored,) = store.get_deliveries()
         assert (stored.state, stored.accepted_at) == (DeliveryState.ACCEPTED, after(5))
         counts = {"deliveries": 1, "deliveries_with_pixel": 1, "deliveries_with_links": 1}
@@ -200,27 +200,58 @@ class StoreContract:
         assert self.get_line(store, delivery.envelope.message_id, by="message") == counts
         assert self.get_line(store, "2026-03-01T12:00Z", by="hour") == counts
 
+    def test_deliveries_of_a_campaign_are_written_and_counted_together(self, store: Store) -> None:
+        """Many deliveries are added, suppressed and accepted as if each came alone, those of tests uncounted."""
+        mark = store.get_consent_mark()
+        store.record_consent("ann@example.com", make_consent(DENIED))
+        ann, bo, both = (
+            make_delivery(*to) for to in (["ann@example.com"], ["bo@example.com"], ["bo@x.org", "Ann@example.com"])
+        )
+        test = replace(make_delivery("cy@example.com"), test=True)
+        store.add_deliveries([ann, bo, both, test, bo], consent_mark=mark)
+        assert store.get_deliveries() == [test, both, bo, ann]
+        assert store.get_suppressed()[0] == {ann.id, both.id}
+        store.set_delivery_states([ann.id, b"unknown.", bo.id, bo.id, test.id], DeliveryState.ACCEPTED, at=T0)
+        store.set_delivery_states([bo.id, both.id], DeliveryState.FAILED, at=T0)
+        states = {delivery.id: delivery.state.value for delivery in store.get_deliveries()}
+        assert states == {ann.id: "accepted", bo.id: "accepted", both.id: "failed", test.id: "accepted"}
+        assert self.get_line(store)["deliveries"] == 2
+        assert self.get_line(store, "spring", by="campaign")["deliveries"] == 2
+
+    def test_no_deliveries_are_no_error(self, store: Store) -> None:
+        """An empty batch changes nothing."""
+        store.add_deliveries([], consent_mark=0)
+        store.set_delivery_states([], DeliveryState.ACCEPTED, at=T0)
+        assert store.get_deliveries() == []
+
+    def test_deliveries_are_added_whole_or_not_at_all(self, store: Store) -> None:
+        """One delivery that cannot be written leaves none of its batch behind."""
+        broken: dict[str, str] = {"order": object()}  # type: ignore[dict-item]  # What no store can hold.
+        with pytest.raises(TypeError):
+            store.add_deliveries([make_delivery(), make_delivery(metadata=broken)])
+        assert store.get_deliveries() == []
+
     def test_failed_delivery_counts_when_it_is_accepted_after_all(self, store: Store) -> None:
         """A failure counts nothing and does not stand in the way of a later success."""
         delivery = make_delivery()
-        store.add_delivery(delivery)
-        store.set_delivery_state(delivery.id, DeliveryState.FAILED, at=T0)
+        store.add_deliveries([delivery])
+        store.set_delivery_states([delivery.id], DeliveryState.FAILED, at=T0)
         assert store.get_deliveries()[0].state is DeliveryState.FAILED
         assert store.get_metrics()[0].deliveries == 0
-        store.set_delivery_state(delivery.id, DeliveryState.ACCEPTED, at=T0)
+        store.set_delivery_states([delivery.id], DeliveryState.ACCEPTED, at=T0)
         assert store.get_metrics()[0].deliveries == 1
 
     def test_unknown_delivery_is_passed_over(self, store: Store) -> None:
         """The state of a delivery that was never stored is no error, because its mail went out untracked."""
-        store.set_delivery_state(b"8 bytes.", DeliveryState.ACCEPTED, at=T0)
+        store.set_delivery_states([b"8 bytes."], DeliveryState.ACCEPTED, at=T0)
         assert store.get_metrics()[0].deliveries == 0
 
     def test_denominators_count_only_what_was_carried(self, store: Store) -> None:
         """Deliveries without a pixel or without tracked links stay out of those denominators."""
         for opens, clicks, links in ((Mode.NONE, Mode.INDIVIDUAL, 2), (Mode.INDIVIDUAL, Mode.INDIVIDUAL, 0)):
             delivery = make_delivery(opens=opens, clicks=clicks, link_count=links)
-            store.add_delivery(delivery)
-            store.set_delivery_state(delivery.id, DeliveryState.ACCEPTED, at=T0)
+            store.add_deliveries([delivery])
+            store.set_delivery_states([delivery.id], DeliveryState.ACCEPTED, at=T0)
         assert self.get_line(store) == {"deliveries": 2, "deliveries_with_pixel": 1, "deliveries_with_links": 1}
 
     # -- consent ------------------------------------------------------------------------------------------------------
@@ -301,7 +332,7 @@ class StoreContract:
             make_delivery("c@d.e"),
         )
         for delivery in (alone, shared, other):
-            store.add_delivery(delivery)
+            store.add_deliveries([delivery])
         assert store.get_suppressed() == (frozenset(), 0)
         store.record_consent("ann@example.com", make_consent(UNKNOWN, DENIED, purpose="profiling", at=after(1)))
         suppressed, cursor = store.get_suppressed()
@@ -311,8 +342,8 @@ class StoreContract:
     def test_cursor_brings_only_what_is_new(self, store: Store) -> None:
         """A collector that asks with its cursor gets the deliveries suppressed since."""
         first, second = make_delivery(), make_delivery("bo@example.com")
-        store.add_delivery(first)
-        store.add_delivery(second)
+        store.add_deliveries([first])
+        store.add_deliveries([second])
         store.record_consent("ann@example.com", make_consent(DENIED))
         _, cursor = store.get_suppressed()
         store.record_consent("bo@example.com", make_consent(DENIED))
@@ -324,7 +355,7 @@ class StoreContract:
         """Who asks at a time gets what still records then, and a cursor beyond all that was suppressed."""
         short, long, endless = (make_delivery(expires_at=after(s) if s else None) for s in (60, 120, 0))
         for delivery in (long, endless, short):
-            store.add_delivery(delivery)
+            store.add_deliveries([delivery])
         store.record_consent("ann@example.com", make_consent(DENIED, at=after(90)))
         everything = store.get_suppressed()
         assert everything[0] == {short.id, long.id, endless.id}
@@ -335,17 +366,17 @@ class StoreContract:
     def test_grant_lifts_no_suppression(self, store: Store) -> None:
         """What was suppressed stays so after a new grant, and mail sent after it is not suppressed."""
         delivery = make_delivery()
-        store.add_delivery(delivery)
+        store.add_deliveries([delivery])
         store.record_consent("ann@example.com", make_consent(DENIED, at=after(1)))
         store.record_consent("ann@example.com", make_consent(GRANTED, at=after(2)))
-        store.add_delivery(make_delivery(at=after(3)))
+        store.add_deliveries([make_delivery(at=after(3))])
         assert store.get_suppressed()[0] == {delivery.id}
 
     def test_full_denial_said_again_suppresses_again(self, store: Store) -> None:
         """Denying both axes a second time reaches what was sent in between on another purpose."""
         store.record_consent("ann@example.com", make_consent(DENIED))
         delivery = make_delivery(at=after(1))
-        store.add_delivery(delivery)
+        store.add_deliveries([delivery])
         assert store.get_suppressed()[0] == frozenset()
         store.record_consent("ann@example.com", make_consent(DENIED, at=after(2)))
         assert store.get_suppressed()[0] == {delivery.id}
@@ -353,7 +384,7 @@ class StoreContract:
     def test_standing_denial_of_one_axis_suppresses_nothing_anew(self, store: Store) -> None:
         """A record that repeats one axis's denial while it grants the other is no withdrawal."""
         store.record_consent("ann@example.com", make_consent(DENIED, UNKNOWN))
-        store.add_delivery(make_delivery(at=after(1)))
+        store.add_deliveries([make_delivery(at=after(1))])
         store.record_consent("ann@example.com", make_consent(DENIED, GRANTED, at=after(2)))
         assert store.get_suppressed()[0] == frozenset()
 
@@ -363,7 +394,7 @@ class StoreContract:
         store.record_consent("ann@example.com", make_consent(DENIED, at=after(-3600)))
         store.record_consent("ann@example.com", make_consent(GRANTED, at=after(-3599)))
         delivery = make_delivery("bo@example.com", "ann@example.com", at=T0)
-        store.add_delivery(delivery, consent_mark=mark)
+        store.add_deliveries([delivery], consent_mark=mark)
         assert store.get_suppressed()[0] == {delivery.id}
 
     def test_withdrawal_before_the_send_suppresses_nothing(self, store: Store) -> None:
@@ -373,7 +404,7 @@ class StoreContract:
         store.record_consent("ann@example.com", make_consent(GRANTED, at=after(3601)))
         mark = store.get_consent_mark()
         store.record_consent("bo@example.com", make_consent(DENIED, at=after(3602)))
-        store.add_delivery(make_delivery(), consent_mark=mark)
+        store.add_deliveries([make_delivery()], consent_mark=mark)
         assert store.get_suppressed()[0] == frozenset()
         assert store.get_consent_mark() > mark
 
@@ -397,7 +428,7 @@ class StoreContract:
     def test_suppressed_observation_is_discarded(self, store: Store) -> None:
         """What comes in for a suppressed delivery leaves no trace."""
         delivery = make_delivery()
-        store.add_delivery(delivery)
+        store.add_deliveries([delivery])
         store.record_consent("ann@example.com", make_consent(DENIED))
         observation = make_observation(delivery.id)
         assert store.add_observations([observation], settle_s=0) == []
@@ -434,7 +465,7 @@ class StoreContract:
         """What has not settled counts as waiting too; what is judged does not."""
         assert store.count_waiting() == 0
         delivery = make_delivery()
-        store.add_delivery(delivery)
+        store.add_deliveries([delivery])
         observation = make_observation(delivery.id)
         store.add_observations([observation], settle_s=10)
         assert store.count_waiting() == 1
@@ -450,7 +481,7 @@ class StoreContract:
     def test_window_holds_the_delivery_and_its_minutes(self, store: Store) -> None:
         """The window has the delivery, its hits within ten minutes, and those of the address within one."""
         delivery = make_delivery()
-        store.add_delivery(delivery)
+        store.add_deliveries([delivery])
         judged = make_observation(delivery.id, at=after(3600))
         inside = [
             make_observation(delivery.id, at=after(3000), ip="192.0.2.7"),
@@ -492,7 +523,7 @@ class StoreContract:
     def test_windows_come_in_the_order_asked_for(self, store: Store) -> None:
         """Windows of several observations are the same as those of each alone."""
         delivery = make_delivery()
-        store.add_delivery(delivery)
+        store.add_deliveries([delivery])
         hits = [make_observation(delivery.id, at=after(400 * i)) for i in range(5)]
         store.add_observations(hits, settle_s=0)
         asked = [hits[3], hits[0], hits[4]]
@@ -644,8 +675,8 @@ class StoreContract:
         """Each filter lets through exactly the events that it names, and filters add up."""
         news = make_delivery("ann@example.com", campaign="spring")
         bill = make_delivery("bo@example.com", "ann@example.com", campaign=None, route="bills")
-        store.add_delivery(news)
-        store.add_delivery(bill)
+        store.add_deliveries([news])
+        store.add_deliveries([bill])
         opened = make_observation(news.id, at=after(1))
         clicked = make_observation(news.id, at=after(2), kind="click")
         scanned = make_observation(bill.id, at=after(3))
@@ -682,7 +713,7 @@ class StoreContract:
     def test_rollups_count_people_and_machines_apart(self, store: Store) -> None:
         """Events add up in every group they belong to, uniques once per delivery."""
         delivery = make_delivery()
-        store.add_delivery(delivery)
+        store.add_deliveries([delivery])
         open_1, open_2 = make_observation(delivery.id), make_observation(delivery.id, at=after(3600))
         click = make_observation(delivery.id, kind="click", url="https://example.com/a")
         bot = make_observation(delivery.id, kind="click", url="https://example.com/b")
@@ -742,8 +773,8 @@ class StoreContract:
         for campaign, count in (("small", 1), ("large", 3), ("middle", 2)):
             for i in range(count):
                 delivery = make_delivery(campaign=campaign)
-                store.add_delivery(delivery)
-                store.set_delivery_state(delivery.id, DeliveryState.ACCEPTED, at=after(3600 * i))
+                store.add_deliveries([delivery])
+                store.set_delivery_states([delivery.id], DeliveryState.ACCEPTED, at=after(3600 * i))
         assert [line.key for line in store.get_metrics(by="campaign")] == ["large", "middle", "small"]
         hours = [line.key for line in store.get_metrics(by="hour", limit=2)]
         assert hours == ["2026-03-01T14:00Z", "2026-03-01T13:00Z"]
@@ -776,14 +807,14 @@ class StoreContract:
     def test_sound_store_has_nothing_to_report(self, store: Store) -> None:
         """A check of a store that was used and works finds nothing."""
         delivery = make_delivery()
-        store.add_delivery(delivery)
+        store.add_deliveries([delivery])
         self.publish(store, (make_observation(delivery.id), make_verdict()))
         assert store.check() == []
 
     def test_closed_store_opens_again(self, store: Store) -> None:
         """Closing is no end: the next call opens the store anew."""
         delivery = make_delivery()
-        store.add_delivery(delivery)
+        store.add_deliveries([delivery])
         store.close()
         store.close()
         assert store.get_deliveries() == [delivery]

@@ -109,7 +109,7 @@ class Preparer:
             return _keep(draft, decision)
         prepared = self._rewrite(draft, decision, route, base_url, test=self._is_test(draft.envelope, layers))
         if prepared.delivery is not None:
-            self._store.add_delivery(prepared.delivery, consent_mark=consent_mark)
+            self._store.add_deliveries([prepared.delivery], consent_mark=consent_mark)
             for plan in prepared.plans:
                 self._plugins.notify("message_prepared", envelope=draft.envelope, plan=plan, decision=prepared.decision)
         return prepared

@@ -38,8 +38,8 @@ class Store(Protocol):
 
     # -- send ---------------------------------------------------------------------------------------------------------
 
-    def add_delivery(self, delivery: Delivery, *, consent_mark: int | None = None) -> None:
-        """Write a delivery and its recipients, durably, before the mail leaves.
+    def add_deliveries(self, deliveries: Sequence[Delivery], *, consent_mark: int | None = None) -> None:
+        """Write deliveries and their recipients, durably, before the mails leave: all in one transaction, or none.
 
         A delivery whose id is there already stays as it is. An address that is erased later reads as "" among the
         envelope's recipients.
@@ -49,11 +49,12 @@ class Store(Protocol):
         """
         ...
 
-    def set_delivery_state(self, delivery_id: bytes, state: DeliveryState, *, at: datetime) -> None:
-        """Note that the mail server took or refused a delivery, and count an accepted one in the rollups, once.
+    def set_delivery_states(self, ids: Sequence[bytes], state: DeliveryState, *, at: datetime) -> None:
+        """Note that the mail server took or refused deliveries, and count accepted ones in the rollups, each once.
 
-        A delivery that was accepted stays accepted; one that is not known is passed over. Tests
-        (:attr:`~mailnod.model.Delivery.test`) and their events are never counted. A power cut may undo the last states.
+        All are noted in one transaction, or none. A delivery that was accepted stays accepted; one that is not known is
+        passed over. Tests (:attr:`~mailnod.model.Delivery.test`) and their events are never counted. A power cut may
+        undo the last states.
         """
         ...
 
@@ -83,7 +84,7 @@ class Store(Protocol):
     def get_consent_mark(self) -> int:
         """Return the number of the newest record of consent, whoever it is about; 0 where there is none.
 
-        Ask for it before consent, and hand it to :meth:`add_delivery`: clocks do not tell which of two came first.
+        Ask for it before consent, and hand it to :meth:`add_deliveries`: clocks do not tell which of two came first.
         """
         ...
 

@@ -18,9 +18,10 @@ __all__ = [
     "find_recipient",
     "get_consent",
     "get_history",
+    "get_key",
     "get_mark",
     "get_suppressed",
-    "has_withdrawn_since",
+    "get_withdrawn_since",
     "suppress_delivery",
 ]
 
@@ -43,8 +44,13 @@ _SUPPRESS_RECIPIENT = """
 
 def find_recipient(connection: sqlite3.Connection, address: str) -> bytes:
     """Return the hash under which this store knows an address, whether it has met it or not."""
-    (key,) = connection.execute("SELECT value FROM meta WHERE name = 'recipient_key'").fetchone()
-    return hash_address(address, key=key)
+    return hash_address(address, key=get_key(connection))
+
+
+def get_key(connection: sqlite3.Connection) -> bytes:
+    """Return the key of this store's hashes of addresses."""
+    ((key,),) = connection.execute("SELECT value FROM meta WHERE name = 'recipient_key'").fetchall()
+    return bytes(key)
 
 
 def append_record(connection: sqlite3.Connection, recipient: bytes, record: ConsentRecord) -> ConsentRecord:
@@ -97,13 +103,12 @@ def get_mark(connection: sqlite3.Connection) -> int:
     return int(newest)
 
 
-def has_withdrawn_since(connection: sqlite3.Connection, recipient: bytes, mark: int) -> bool:
-    """Return whether a denial was recorded after the record that a mark names, whatever came after it."""
-    row = connection.execute(
-        "SELECT 1 FROM consents WHERE recipient_hash = ? AND id > ? AND 'denied' IN (opens, clicks) LIMIT 1",
-        (recipient, mark),
-    ).fetchone()
-    return row is not None
+def get_withdrawn_since(connection: sqlite3.Connection, mark: int) -> frozenset[bytes]:
+    """Return who has a denial recorded after the record that a mark names, whatever came after it."""
+    rows = connection.execute(
+        "SELECT recipient_hash FROM consents WHERE id > ? AND 'denied' IN (opens, clicks)", (mark,)
+    )
+    return frozenset(recipient for (recipient,) in rows)
 
 
 def suppress_delivery(connection: sqlite3.Connection, delivery_id: bytes) -> None:

@@ -11,10 +11,10 @@ from datetime import datetime
 
 from mailnod.model import Delivery, DeliveryState
 from mailnod.store import consents, rollups
-from mailnod.store.addresses import get_domain
+from mailnod.store.addresses import get_domain, hash_address
 from mailnod.store.rows import DELIVERY_COLUMNS, list_columns, read_delivery, to_micros, to_text, write_delivery
 
-__all__ = ["DELIVERY_FIELDS", "WENT_TO", "add_delivery", "get_deliveries", "get_delivery", "set_state"]
+__all__ = ["DELIVERY_FIELDS", "WENT_TO", "add_deliveries", "get_deliveries", "get_delivery", "set_states"]
 
 _INSERT = f"""
     INSERT INTO deliveries ({list_columns(DELIVERY_COLUMNS)}) VALUES (?{", ?" * (len(DELIVERY_COLUMNS) - 1)})
@@ -24,6 +24,11 @@ _INSERT_RECIPIENT = """
     INSERT INTO recipients (hash, domain, address) VALUES (?, ?, ?)
     ON CONFLICT (hash) DO UPDATE SET address = coalesce(address, excluded.address)
     RETURNING id
+"""
+_FIND_RECIPIENT = "SELECT id FROM recipients WHERE hash = ? AND address IS NOT NULL"
+_SET_STATE = """
+    UPDATE deliveries SET state = ?, accepted_at = ? WHERE id = ? AND accepted_at IS NULL
+    RETURNING message_id, campaign, route, opens, clicks, link_count, test
 """
 #: What :func:`~mailnod.store.rows.read_delivery` reads, of a row of deliveries named ``d``. An erased address is "".
 DELIVERY_FIELDS = f"""
@@ -39,37 +44,56 @@ WENT_TO = """
 """
 
 
-def add_delivery(connection: sqlite3.Connection, delivery: Delivery, *, consent_mark: int | None) -> None:
-    """Write a delivery and its recipients; one that is there already stays as it is.
+def add_deliveries(connection: sqlite3.Connection, deliveries: Sequence[Delivery], *, consent_mark: int | None) -> None:
+    """Write deliveries and their recipients; one that is there already stays as it is.
 
     :param consent_mark: the newest record of consent when consent was read; a delivery to somebody who has withdrawn
         since is suppressed at once. None checks nothing.
     """
-    if connection.execute(_INSERT, write_delivery(delivery)).rowcount == 0:
-        return
-    for position, address in enumerate(delivery.envelope.recipients):
-        recipient = consents.find_recipient(connection, address)
-        row = (recipient, to_text(get_domain(address)), to_text(address))
-        (recipient_id,) = connection.execute(_INSERT_RECIPIENT, row).fetchall()[0]
-        connection.execute("INSERT INTO delivery_recipients VALUES (?, ?, ?)", (delivery.id, position, recipient_id))
-        if consent_mark is not None and consents.has_withdrawn_since(connection, recipient, consent_mark):
+    key = consents.get_key(connection)
+    withdrawn = frozenset[bytes]() if consent_mark is None else consents.get_withdrawn_since(connection, consent_mark)
+    accepted: list[rollups.Accepted] = []
+    for delivery in deliveries:
+        if connection.execute(_INSERT, write_delivery(delivery)).rowcount == 0:
+            continue
+        hashes = [hash_address(address, key=key) for address in delivery.envelope.recipients]
+        connection.executemany(
+            "INSERT INTO delivery_recipients VALUES (?, ?, ?)",
+            [
+                (delivery.id, position, _learn_recipient(connection, recipient, address))
+                for position, (recipient, address) in enumerate(zip(hashes, delivery.envelope.recipients, strict=True))
+            ],
+        )
+        if not withdrawn.isdisjoint(hashes):
             consents.suppress_delivery(connection, delivery.id)
-    if delivery.accepted_at is not None:
-        rollups.count_delivery(connection, delivery, accepted_at=delivery.accepted_at)
+        if delivery.accepted_at is not None and not delivery.test:
+            accepted.append(rollups.Accepted.of(delivery, at=delivery.accepted_at))
+    rollups.count_accepted(connection, accepted)
 
 
-def set_state(connection: sqlite3.Connection, delivery_id: bytes, state: DeliveryState, *, at: datetime) -> None:
-    """Note what became of a delivery; one that was accepted stays accepted, and counts once."""
-    delivery = get_delivery(connection, delivery_id)
-    if delivery is None or delivery.accepted_at is not None:
-        return
-    accepted_at = at if state is DeliveryState.ACCEPTED else None
-    connection.execute(
-        "UPDATE deliveries SET state = ?, accepted_at = ? WHERE id = ?",
-        (state.value, None if accepted_at is None else to_micros(accepted_at), delivery_id),
-    )
-    if accepted_at is not None:
-        rollups.count_delivery(connection, delivery, accepted_at=accepted_at)
+def set_states(connection: sqlite3.Connection, ids: Sequence[bytes], state: DeliveryState, *, at: datetime) -> None:
+    """Note what became of deliveries; one that was accepted stays accepted, and counts once."""
+    taken = state is DeliveryState.ACCEPTED
+    values = (state.value, to_micros(at) if taken else None)
+    accepted: list[rollups.Accepted] = []
+    for delivery_id in ids:
+        for message_id, campaign, route, opens, clicks, links, test in connection.execute(
+            _SET_STATE, (*values, delivery_id)
+        ).fetchall():
+            if taken and not test:
+                groups = rollups.Groups(message_id=message_id, campaign=campaign, route=route)
+                accepted.append(rollups.Accepted(groups, at, bool(opens), bool(clicks and links)))
+    rollups.count_accepted(connection, accepted)
+
+
+def _learn_recipient(connection: sqlite3.Connection, recipient: bytes, address: str) -> int:
+    """Return the number of a recipient's row, which knows the address from now on."""
+    # Most are known, and to look is cheaper than to write what is there.
+    known = connection.execute(_FIND_RECIPIENT, (recipient,)).fetchall()
+    if not known:
+        row = (recipient, to_text(get_domain(address)), to_text(address))
+        known = connection.execute(_INSERT_RECIPIENT, row).fetchall()
+    return int(known[0][0])
 
 
 def get_delivery(connection: sqlite3.Connection, delivery_id: bytes) -> Delivery | None:

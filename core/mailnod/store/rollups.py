@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mailnod.model import Delivery, Event, Metrics, Mode
+from mailnod.store.rows import to_text
 
-__all__ = ["Group", "Groups", "Rollups", "count_delivery", "get_metrics"]
+__all__ = ["Accepted", "Group", "Groups", "Rollups", "count_accepted", "get_metrics"]
 
 #: What a line of the rollups is about, as :data:`mailnod.store.base.GroupBy` names it, and its key.
 Group = tuple[str, str]
@@ -25,6 +26,13 @@ _MOVE = {
     f"ON CONFLICT (scope, key) DO UPDATE SET {measure} = {measure} + excluded.{measure}"
     for measure in _MEASURES
 }
+_COUNT_DELIVERIES = """
+    INSERT INTO rollups (scope, key, deliveries, deliveries_with_pixel, deliveries_with_links) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (scope, key) DO UPDATE SET
+        deliveries = deliveries + excluded.deliveries,
+        deliveries_with_pixel = deliveries_with_pixel + excluded.deliveries_with_pixel,
+        deliveries_with_links = deliveries_with_links + excluded.deliveries_with_links
+"""
 _COUNT = """
     INSERT INTO delivery_counts (delivery_id, scope, key, measure, events) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (delivery_id, scope, key, measure) DO UPDATE SET events = events + excluded.events
@@ -87,21 +95,38 @@ class Rollups:
             self._deltas[scope, key, f"{measure}_unique"] += became_unique
 
 
-def count_delivery(connection: sqlite3.Connection, delivery: Delivery, *, accepted_at: datetime) -> None:
-    """Count a delivery that a server accepted, unless it is a test."""
-    if delivery.test:
-        return
-    envelope, decision = delivery.envelope, delivery.decision
-    groups = Groups(message_id=envelope.message_id, campaign=envelope.campaign, route=decision.route)
-    carried = {
-        "deliveries": True,
-        "deliveries_with_pixel": decision.opens is not Mode.NONE,
-        "deliveries_with_links": decision.clicks is not Mode.NONE and delivery.link_count > 0,
-    }
-    for scope, key in (*groups.list(), ("hour", _name_hour(accepted_at))):
-        for measure, counts in carried.items():
-            if counts:
-                connection.execute(_MOVE[measure], (scope, key, 1))
+class Accepted(NamedTuple):
+    """What counts of a delivery that a server accepted."""
+
+    groups: Groups
+    at: datetime
+    #: Whether it carried a pixel, and tracked links.
+    pixel: bool
+    links: bool
+
+    @classmethod
+    def of(cls, delivery: Delivery, *, at: datetime) -> Accepted:
+        """Return what counts of a delivery."""
+        envelope, decision = delivery.envelope, delivery.decision
+        groups = Groups(
+            message_id=to_text(envelope.message_id),
+            campaign=None if envelope.campaign is None else to_text(envelope.campaign),
+            route=to_text(decision.route),
+        )
+        links = decision.clicks is not Mode.NONE and delivery.link_count > 0
+        return cls(groups, at, decision.opens is not Mode.NONE, links)
+
+
+def count_accepted(connection: sqlite3.Connection, accepted: Iterable[Accepted]) -> None:
+    """Count deliveries that a server accepted; tests must not be among them."""
+    counts: dict[Group, list[int]] = {}
+    for delivery in accepted:
+        for group in (*delivery.groups.list(), ("hour", _name_hour(delivery.at))):
+            count = counts.setdefault(group, [0, 0, 0])
+            count[0] += 1
+            count[1] += delivery.pixel
+            count[2] += delivery.links
+    connection.executemany(_COUNT_DELIVERIES, [(*group, *count) for group, count in counts.items()])
 
 
 def get_metrics(connection: sqlite3.Connection, *, by: str, limit: int) -> list[Metrics]:

@@ -21,7 +21,8 @@ from mailnod.model import (
     Verdict,
     Window,
 )
-from mailnod.store import consents, deliveries, events, lease, rollups
+from mailnod.store import consents, events, lease, rollups
+from mailnod.store import deliveries as sent
 from mailnod.store import observations as hits
 from mailnod.store.base import WORKER_LEASE, GroupBy
 from mailnod.store.circuit import Circuit
@@ -62,16 +63,16 @@ class SQLiteStore:
 
     # -- send ---------------------------------------------------------------------------------------------------------
 
-    def add_delivery(self, delivery: Delivery, *, consent_mark: int | None = None) -> None:
-        """Write a delivery and its recipients."""
+    def add_deliveries(self, deliveries: Sequence[Delivery], *, consent_mark: int | None = None) -> None:
+        """Write deliveries and their recipients."""
         with self._sending.guard(), self._database.write(patience_s=_SEND_PATIENCE_S) as connection:
-            deliveries.add_delivery(connection, delivery, consent_mark=consent_mark)
+            sent.add_deliveries(connection, deliveries, consent_mark=consent_mark)
 
-    def set_delivery_state(self, delivery_id: bytes, state: DeliveryState, *, at: datetime) -> None:
-        """Note what became of a delivery."""
+    def set_delivery_states(self, ids: Sequence[bytes], state: DeliveryState, *, at: datetime) -> None:
+        """Note what became of deliveries."""
         # Should the power fail, the delivery is there and says "prepared", which loses no hit and no consent.
         with self._sending.guard(), self._database.write(durable=False, patience_s=_SEND_PATIENCE_S) as connection:
-            deliveries.set_state(connection, delivery_id, state, at=at)
+            sent.set_states(connection, ids, state, at=at)
 
     # -- consent ------------------------------------------------------------------------------------------------------
 
@@ -163,7 +164,7 @@ class SQLiteStore:
     ) -> list[Delivery]:
         """Return deliveries, those added last first."""
         with self._database.read() as connection:
-            return deliveries.get_deliveries(connection, message_id=message_id, recipient=recipient, limit=_cap(limit))
+            return sent.get_deliveries(connection, message_id=message_id, recipient=recipient, limit=_cap(limit))
 
     def get_metrics(self, *, by: GroupBy = "all", limit: int = 100) -> list[Metrics]:
         """Return counts from the rollups."""

@@ -141,7 +141,7 @@ def test_locked_journal_waits_for_the_next_drain(folder: Path, store: SQLiteStor
 def test_withdrawal_is_checked_again(folder: Path, store: SQLiteStore) -> None:
     """Hits that were written down before the collector knew of a withdrawal are discarded."""
     delivery = make_delivery()
-    store.add_delivery(delivery)
+    store.add_deliveries([delivery])
     journal = Journal(folder)
     journal.append(make_observation(delivery.id))
     journal.close()

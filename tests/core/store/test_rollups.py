@@ -80,7 +80,7 @@ def test_rollups_equal_a_recount(steps: list[tuple[str, int] | tuple[str, int, b
         ]
         # The last one stays unknown to the store.
         for delivery in deliveries[:-1]:
-            store.add_delivery(delivery)
+            store.add_deliveries([delivery])
         hits = [
             make_observation(delivery.id, at=after(1000 * i), kind="click", url=f"https://example.com/{i % 3}?{i}")
             if i % 2
@@ -93,7 +93,9 @@ def test_rollups_equal_a_recount(steps: list[tuple[str, int] | tuple[str, int, b
             part = steps[start : start + batch]
             for step in part:
                 if step[0] == "accept":
-                    store.set_delivery_state(deliveries[step[1]].id, DeliveryState.ACCEPTED, at=after(2000 * step[1]))
+                    store.set_delivery_states(
+                        [deliveries[step[1]].id], DeliveryState.ACCEPTED, at=after(2000 * step[1])
+                    )
             judgements = [(hits[step[1]], make_verdict(machine=step[2])) for step in part if len(step) == 3]
             store.publish(judgements, now=after(start))
         known, records = store.get_deliveries(), store.get_events(EventFilter(limit=10_000))

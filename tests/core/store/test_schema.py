@@ -104,7 +104,7 @@ def test_killed_migration_is_repeated(connection: sqlite3.Connection, tmp_path: 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_newer_schema_is_refused(database: Path, store: SQLiteStore, read_only: bool) -> None:
     """A store of a newer Mailnod is left alone, and the message says what to do."""
-    store.add_delivery(make_delivery())
+    store.add_deliveries([make_delivery()])
     store.close()
     with sqlite3.connect(database) as connection:
         connection.execute("PRAGMA user_version = 99")
@@ -115,7 +115,7 @@ def test_newer_schema_is_refused(database: Path, store: SQLiteStore, read_only: 
 
 def test_older_schema_is_not_read(database: Path, store: SQLiteStore) -> None:
     """A reader, which cannot migrate, says who can."""
-    store.add_delivery(make_delivery())
+    store.add_deliveries([make_delivery()])
     store.close()
     with sqlite3.connect(database) as connection:
         connection.execute("PRAGMA user_version = 0")
@@ -132,5 +132,5 @@ def test_another_program_s_database_is_left_alone(tmp_path: Path) -> None:
     connection.close()
     before = path.read_bytes()
     with pytest.raises(StoreUnavailableError, match="another program"):
-        SQLiteStore(path).add_delivery(make_delivery())
+        SQLiteStore(path).add_deliveries([make_delivery()])
     assert path.read_bytes() == before

@@ -63,7 +63,7 @@ def test_nothing_is_made_before_the_first_call(database: Path) -> None:
 
 def test_file_is_its_owner_s_alone(database: Path, store: SQLiteStore) -> None:
     """The folder, the file and the files that SQLite keeps beside it are closed to other users."""
-    store.add_delivery(make_delivery())
+    store.add_deliveries([make_delivery()])
     assert database.parent.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in database.parent.iterdir()} == {0o600}
 
@@ -87,18 +87,18 @@ def test_reader_sees_what_a_writer_commits(database: Path, store: SQLiteStore) -
     """A read-only store beside a writer sees each commit, also while the writer holds its lock."""
     reader = SQLiteStore(database, read_only=True)
     first, second = make_delivery(), make_delivery()
-    store.add_delivery(first)
+    store.add_deliveries([first])
     assert reader.get_deliveries() == [first]
     with store._database.write():
         assert reader.get_deliveries() == [first]
-    store.add_delivery(second)
+    store.add_deliveries([second])
     assert reader.get_deliveries() == [second, first]
     reader.close()
 
 
 def test_reader_needs_no_writer(database: Path, store: SQLiteStore) -> None:
     """A read-only store opens a file that nobody else has open."""
-    store.add_delivery(make_delivery())
+    store.add_deliveries([make_delivery()])
     store.close()
     reader = SQLiteStore(database, read_only=True)
     assert len(reader.get_deliveries()) == 1
@@ -108,10 +108,10 @@ def test_reader_needs_no_writer(database: Path, store: SQLiteStore) -> None:
 
 def test_reader_writes_nothing(database: Path, store: SQLiteStore) -> None:
     """A read-only store refuses to write and says why."""
-    store.add_delivery(make_delivery())
+    store.add_deliveries([make_delivery()])
     reader = SQLiteStore(database, read_only=True)
     with pytest.raises(StoreUnavailableError, match="opened read-only"):
-        reader.add_delivery(make_delivery())
+        reader.add_deliveries([make_delivery()])
     reader.close()
 
 
@@ -130,17 +130,17 @@ def test_removed_file_is_not_begun_anew(database: Path, store: SQLiteStore) -> N
     with pytest.raises(StoreUnavailableError, match="removed while in use"):
         store.get_consent("ann@example.com", purpose="statistics")
     with pytest.raises(StoreUnavailableError, match="removed while in use"):
-        store.add_delivery(make_delivery())
+        store.add_deliveries([make_delivery()])
     assert not database.exists()
 
 
 def test_restored_file_is_opened(database: Path, store: SQLiteStore, tmp_path: Path) -> None:
     """A backup that takes the file's place is used from the next call on."""
     delivery = make_delivery()
-    store.add_delivery(delivery)
+    store.add_deliveries([delivery])
     store.close()
     backup = database.read_bytes()
-    store.add_delivery(make_delivery())
+    store.add_deliveries([make_delivery()])
     store.close()
     (tmp_path / "backup").write_bytes(backup)
     store.get_deliveries()
@@ -164,7 +164,7 @@ def test_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
 def test_damaged_pages_are_found_by_check(database: Path, store: SQLiteStore) -> None:
     """Damage that statements may not notice is found when everything is read."""
     for _ in range(50):
-        store.add_delivery(make_delivery(subject="x" * 500))
+        store.add_deliveries([make_delivery(subject="x" * 500)])
     store.close()
     with database.open("r+b") as file:
         file.seek(database.stat().st_size - 3 * 4096)
@@ -189,15 +189,15 @@ def test_full_disk_is_reported_and_recovered_from(small_disk: Path) -> None:
     """On a full disk a write fails whole, reading goes on, and writing too when there is room again."""
     store = SQLiteStore(small_disk / "mailnod.db", monotonic=count(step=60).__next__)
     delivery = make_delivery()
-    store.add_delivery(delivery)
+    store.add_deliveries([delivery])
     ballast = small_disk / "ballast"
     with pytest.raises(OSError, match="No space left"):
         ballast.write_bytes(bytes(2_000_000))
     with pytest.raises(StoreUnavailableError, match="full"):
-        store.add_delivery(make_delivery(subject="x" * 1_000_000))
+        store.add_deliveries([make_delivery(subject="x" * 1_000_000)])
     assert store.get_deliveries() == [delivery]
     ballast.unlink()
-    store.add_delivery(make_delivery())
+    store.add_deliveries([make_delivery()])
     assert len(store.get_deliveries()) == 2
     assert store.check() == []
     store.close()
@@ -206,51 +206,51 @@ def test_full_disk_is_reported_and_recovered_from(small_disk: Path) -> None:
 def test_read_only_disk_is_reported(small_disk: Path) -> None:
     """On a disk that turned read-only calls fail as unavailable, and go on when it can be written again."""
     store = SQLiteStore(small_disk / "mailnod.db", monotonic=count(step=60).__next__)
-    store.add_delivery(make_delivery())
+    store.add_deliveries([make_delivery()])
     store.close()
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(StoreUnavailableError, match=r"mailnod\.db"):
-        store.add_delivery(make_delivery())
+        store.add_deliveries([make_delivery()])
     with pytest.raises(StoreUnavailableError, match=r"mailnod\.db"):
         store.get_deliveries()
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
-    store.add_delivery(make_delivery())
+    store.add_deliveries([make_delivery()])
     assert len(store.get_deliveries()) == 2
     store.close()
 
 
 def test_lock_of_another_process_is_reported_after_the_timeout(database: Path, store: SQLiteStore) -> None:
     """A writer that never lets go makes a call fail as unavailable, and the next one succeeds when it has gone."""
-    store.add_delivery(make_delivery())
+    store.add_deliveries([make_delivery()])
     blocker = sqlite3.connect(database, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     impatient = SQLiteStore(database, busy_timeout_s=0.01, monotonic=count(step=60).__next__)
     with pytest.raises(StoreUnavailableError, match="locked"):
-        impatient.add_delivery(make_delivery())
+        impatient.add_deliveries([make_delivery()])
     assert len(impatient.get_deliveries()) == 1
     blocker.execute("ROLLBACK")
     blocker.close()
-    impatient.add_delivery(make_delivery())
+    impatient.add_deliveries([make_delivery()])
     impatient.close()
 
 
 def test_locked_store_costs_a_campaign_one_wait(database: Path, store: SQLiteStore) -> None:
     """After a call that a mail waits for has failed, such calls fail at once for five seconds, and others go on."""
     delivery = make_delivery()
-    store.add_delivery(delivery)
+    store.add_deliveries([delivery])
     blocker = sqlite3.connect(database, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     now = [0.0]
     sender = SQLiteStore(database, busy_timeout_s=60, monotonic=lambda: now[0])
     started = time.monotonic()
     with pytest.raises(StoreUnavailableError, match="locked"):
-        sender.add_delivery(make_delivery())
+        sender.add_deliveries([make_delivery()])
     assert time.monotonic() - started < 30
     blocker.execute("ROLLBACK")
     blocker.close()
     calls: list[Callable[[], object]] = [
-        lambda: sender.add_delivery(make_delivery()),
-        lambda: sender.set_delivery_state(delivery.id, DeliveryState.ACCEPTED, at=T0),
+        lambda: sender.add_deliveries([make_delivery()]),
+        lambda: sender.set_delivery_states([delivery.id], DeliveryState.ACCEPTED, at=T0),
         lambda: sender.get_consent("ann@example.com", purpose="statistics"),
         sender.get_consent_mark,
     ]
@@ -269,7 +269,7 @@ def test_locked_store_costs_a_campaign_one_wait(database: Path, store: SQLiteSto
 
 def test_broken_schema_is_our_bug(database: Path, store: SQLiteStore) -> None:
     """A statement that SQLite does not understand is not blamed on the environment."""
-    store.add_delivery(make_delivery())
+    store.add_deliveries([make_delivery()])
     with sqlite3.connect(database) as connection:
         connection.execute("DROP TABLE rollups")
     connection.close()
@@ -280,7 +280,7 @@ def test_broken_schema_is_our_bug(database: Path, store: SQLiteStore) -> None:
 def test_failed_call_leaves_nothing_behind(database: Path, store: SQLiteStore) -> None:
     """Where a write fails midway, none of it is kept, and the store goes on."""
     delivery = make_delivery()
-    store.add_delivery(delivery)
+    store.add_deliveries([delivery])
     with sqlite3.connect(database) as connection:
         connection.execute("ALTER TABLE rollups RENAME TO gone")
     observation = make_observation(delivery.id)
@@ -300,7 +300,7 @@ def test_threads_share_a_store(store: SQLiteStore) -> None:
 
     def work() -> None:
         for _ in range(10):
-            store.add_delivery(make_delivery())
+            store.add_deliveries([make_delivery()])
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
@@ -332,7 +332,7 @@ def test_fork_opens_anew(database: Path) -> None:
 def test_erased_recipient_is_in_no_file(database: Path, store: SQLiteStore) -> None:
     """An address stands in one row alone: when it is deleted, no file of the store holds the address."""
     delivery = make_delivery("canary-4711@example.com", "bo@example.com")
-    store.add_delivery(delivery)
+    store.add_deliveries([delivery])
     store.record_consent("canary-4711@example.com", make_consent(DENIED))
     with store._database.write() as connection:
         connection.execute("DELETE FROM recipients WHERE address LIKE 'canary%'")
@@ -347,7 +347,7 @@ def test_erased_recipient_is_in_no_file(database: Path, store: SQLiteStore) -> N
 def test_addresses_stand_in_no_other_table(database: Path, store: SQLiteStore) -> None:
     """Of all tables only recipients holds an address."""
     delivery = make_delivery("canary-4711@example.com")
-    store.add_delivery(delivery)
+    store.add_deliveries([delivery])
     store.record_consent("Canary-4711@example.com", make_consent(DENIED))
     observation = make_observation(delivery.id, at=after(1))
     store.add_observations([observation], settle_s=0)
