@@ -12,6 +12,7 @@ from enum import IntEnum, StrEnum
 from typing import Literal
 
 __all__ = [
+    "HONEYPOT_INDEX",
     "Claims",
     "Classification",
     "Consent",
@@ -48,6 +49,9 @@ Kind = Literal["open", "click"]
 
 #: Known proxy families, as Lettermint documents them; None where there is none.
 ProxyType = Literal["gmail", "yahoo", "apple_mpp", "apple_private_relay"]
+
+#: The index under which the hidden link of a mail is signed and recorded; no real link comes that far.
+HONEYPOT_INDEX = 999_999
 
 #: How several recipients of one message are served.
 RecipientMode = Literal["shared", "split"]
@@ -104,6 +108,11 @@ class Classification(StrEnum):
     GENERIC_BOT = "generic_bot"
     SUSPICIOUS = "suspicious"
     UNVERIFIED_CLICK = "unverified_click"
+
+    @property
+    def machine(self) -> bool:
+        """Whether the class is one of machines."""
+        return self not in (Classification.GENUINE, Classification.IMAGE_PROXY, Classification.UNVERIFIED_CLICK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,10 +281,15 @@ class Hit:
     #: Allowed headers in lower case; None means not captured.
     headers: Mapping[str, str] | None
     received_at: datetime
-    #: Position of the link in its message; None for opens.
+    #: Position of the link in its message, :data:`HONEYPOT_INDEX` for the hidden one; None for opens.
     link_index: int | None = None
-    #: Where the click leads; None for opens.
+    #: Where the click leads; None for opens and for the hidden link, which leads nowhere.
     url: str | None = None
+
+    @property
+    def honeypot(self) -> bool:
+        """Whether it follows the hidden link of a mail, which people do not see."""
+        return self.link_index == HONEYPOT_INDEX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +302,15 @@ class Observation:
     delivery_id: bytes
     #: False where the collector could not tell whether the person has withdrawn consent; the drain checks again.
     checked: bool = True
+
+    @property
+    def purged(self) -> bool:
+        """Whether evidence was erased since it was recorded, so that judging again would only forget.
+
+        A collector always records a mapping of headers, be it empty. Whoever minimises a hit erases its headers first,
+        or together with the rest, and the verdict that was given before stands.
+        """
+        return self.hit.headers is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,6 +358,13 @@ class Verdict:
     #: Version of the rules that judged.
     ruleset: str
 
+    @property
+    def counted_as(self) -> Literal["human", "machine"] | None:
+        """Whose counts it moves; None for a person's hit that counts nowhere, such as one on a hidden link."""
+        if self.machine:
+            return "machine"
+        return "human" if self.counts_for_metrics else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -347,7 +377,8 @@ class Event:
     #: 0 for the first verdict of the observation, one more for each revision.
     seq: int
     verdict: Verdict
-    #: Whether it is the delivery's first event of this type by a person (or, for machines, by a machine).
+    #: Whether it is the delivery's first event of this type by a person (or, for machines, by a machine); never where
+    #: the verdict counts nowhere.
     first: bool
     occurred_at: datetime
     #: Where the click led and which link it was; None for opens.
@@ -395,7 +426,7 @@ class EventFilter:
     until: datetime | None = None
     #: Return events that are older than the one with this id (keyset paging).
     before_id: bytes | None = None
-    #: At most this many, 1 to 10,000, newest first.
+    #: At most this many, 1 to 10,000.
     limit: int = 100
 
 

@@ -710,6 +710,59 @@ class StoreContract:
             seen += [record.event.id for record in page]
         assert seen == [o.id for o in reversed(observations)]
 
+    def test_event_is_found_by_the_beginning_of_its_id(self, store: Store) -> None:
+        """Digits that begin one id alone find its event, a whole id too; a shared beginning finds several, by id."""
+        ids = [bytes.fromhex(text) for text in ("0a" + "00" * 15, "0a" + "ff" * 15, "0b" + "00" * 15)]
+        made = [replace(make_observation(b"8 bytes.", at=after(-i)), id=id_) for i, id_ in enumerate(ids)]
+        self.publish(store, *((o, make_verdict()) for o in made))
+
+        def find(prefix: str, limit: int = 2) -> list[bytes]:
+            return [record.event.id for record in store.find_events(prefix, limit=limit)]
+
+        assert find("0") == ids[:2]
+        assert find("0", limit=9) == ids
+        assert find("0af") == find(ids[1].hex()) == [ids[1]]
+        assert find("0c") == []
+        (record,) = store.find_events("0b")
+        assert record.observation == made[2]
+
+    def test_everything_judged_is_gone_through_oldest_first(self, store: Store) -> None:
+        """Pages join by the key of their last event, whatever is revised or comes in between."""
+        made = [make_observation(b"8 bytes.", at=after(i // 2)) for i in range(7)]
+        self.publish(store, *((o, make_verdict()) for o in made))
+        expected = [o.id for o in sorted(made, key=lambda o: (o.hit.received_at, o.id))]
+        seen: list[bytes] = []
+        key: tuple[datetime, bytes] | None = None
+        while page := store.get_judged(EventFilter(limit=3), after=key):
+            key = page[-1].event.occurred_at, page[-1].event.id
+            seen += [record.event.id for record in page]
+            store.publish([(page[0].observation, make_verdict(machine=True))], now=T0)
+        assert seen == expected
+        assert [r.event.id for r in store.get_judged(EventFilter(machine=True, since=after(2)))] == [expected[6]]
+
+    def test_events_are_counted_as_they_are_filtered(self, store: Store) -> None:
+        """The count knows no limit, and every restriction."""
+        delivery = make_delivery(campaign="autumn")
+        store.add_deliveries([delivery])
+        made = [make_observation(of, at=after(i)) for i in range(3) for of in (delivery.id, b"8 bytes.")]
+        self.publish(store, *((o, make_verdict(machine=o is made[0])) for o in made))
+        assert store.count_events(EventFilter(limit=1)) == 6
+        assert store.count_events(EventFilter(campaign="autumn", machine=False)) == 2
+        assert store.count_events(EventFilter(until=after(1))) == 2
+
+    def test_person_who_counts_nowhere_moves_no_count(self, store: Store) -> None:
+        """Such an event is neither counted nor first, and the one behind it is; a revision moves what it must."""
+        aside = make_observation(b"8 bytes.", kind="click")
+        click = make_observation(b"8 bytes.", at=after(1), kind="click")
+        nowhere = make_verdict(counts_for_metrics=False)
+        published = self.publish(store, (aside, nowhere), (click, make_verdict()))
+        assert [p.event.first for p in published] == [False, True]
+        assert self.get_line(store) == {"human_clicks": 1, "human_clicks_unique": 1}
+        store.publish([(aside, make_verdict(machine=True)), (click, nowhere)], now=after(2))
+        assert self.get_line(store) == {"machine_clicks": 1, "machine_clicks_unique": 1}
+        store.publish([(aside, nowhere), (click, make_verdict())], now=after(3))
+        assert self.get_line(store) == {"human_clicks": 1, "human_clicks_unique": 1}
+
     def test_rollups_count_people_and_machines_apart(self, store: Store) -> None:
         """Events add up in every group they belong to, uniques once per delivery."""
         delivery = make_delivery()

@@ -16,16 +16,6 @@ from mailnod.model import Classification, Hit, Observation, ProxyType, Signal, V
 
 __all__ = ["Rules"]
 
-_MACHINES = frozenset(
-    (
-        Classification.PRIVACY_PROXY,
-        Classification.SECURITY_SCANNER,
-        Classification.LINK_PREVIEW_BOT,
-        Classification.GENERIC_BOT,
-        Classification.SUSPICIOUS,
-    )
-)
-
 _HEAD = Signal(code="method.head", weight=95, source="people's browsers ask with GET; jdavidbakr/mail-tracker 200")
 _METHOD = Signal(code="method.other", weight=95, source="people's browsers ask with GET")
 
@@ -157,7 +147,7 @@ def _conclude(finding: Finding, signals: Sequence[Signal], client: Client, rules
     if finding.hides_client:
         client = Client(client_type=client.client_type, client_name=client.client_name)
     # A mailbox's image proxy is a person's open; that its provider fetches unasked happens too.
-    probability = finding.signal.weight if finding.classification in _MACHINES else 3
+    probability = finding.signal.weight if finding.classification.machine else 3
     return _verdict(finding.classification, finding.proxy_type, probability, signals, client, ruleset)
 
 
@@ -169,7 +159,7 @@ def _verdict(
     client: Client,
     ruleset: str,
 ) -> Verdict:
-    machine = classification in _MACHINES
+    machine = classification.machine
     return Verdict(
         detected=machine or proxy_type is not None or classification is Classification.IMAGE_PROXY,
         probability=probability,

@@ -154,7 +154,8 @@ class Store(Protocol):
 
         A verdict equal to the observation's latest one changes nothing. Judged observations leave the queue; those
         that the store does not hold are passed over. An event is the first of its delivery, type and class (people or
-        machines) where none of an earlier time, ids breaking ties, exists when it is published.
+        machines) where none of an earlier time, ids breaking ties, exists when it is published. One whose verdict is
+        :attr:`counted <mailnod.model.Verdict.counted_as>` nowhere moves no rollup, is never the first, and hides none.
 
         :param hit_mark: what :meth:`get_hit_mark` said before the windows were read: an observation into whose window
             a hit has come since is passed over and stays in the queue. None checks nothing.
@@ -168,6 +169,26 @@ class Store(Protocol):
 
     def get_events(self, filter: EventFilter) -> list[EventRecord]:
         """Return events with their latest verdict, newest first."""
+        ...
+
+    def find_events(self, prefix: str, *, limit: int = 2) -> list[EventRecord]:
+        """Return the events whose ids begin so, by id.
+
+        :param prefix: 1 to 32 lower-case hexadecimal digits; 32 are one id.
+        :param limit: at most this many: 2 are enough to see that a prefix is ambiguous.
+        """
+        ...
+
+    def get_judged(self, filter: EventFilter, *, after: tuple[datetime, bytes] | None = None) -> list[EventRecord]:
+        """Return events with their latest verdict, oldest first: the pages by which all of them are gone through.
+
+        :param after: time of the hit and id of the last event of the page before; None begins at the oldest. Revisions
+            and new events in between neither repeat nor skip any.
+        """
+        ...
+
+    def count_events(self, filter: EventFilter) -> int:
+        """Return how many events there are, whatever limit the filter has."""
         ...
 
     def get_verdicts(self, observation_id: bytes) -> list[tuple[datetime, Verdict]]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +31,7 @@ from mailnod.store.rows import (
     write_verdict,
 )
 
-__all__ = ["get_events", "get_verdicts", "publish"]
+__all__ = ["count_events", "find_events", "get_events", "get_judged", "get_verdicts", "publish"]
 
 _TYPES: dict[Kind, EventType] = {"open": "message.opened", "click": "message.clicked"}
 
@@ -52,8 +52,9 @@ _RECORDS = f"""
 """
 _HAS_EARLIER = """
     SELECT EXISTS (
-        SELECT 1 FROM events WHERE delivery_id = ? AND type = ? AND machine = ?
-        AND (occurred_at, observation_id) < (?, ?))
+        SELECT 1 FROM events AS e JOIN verdicts AS v ON v.observation_id = e.observation_id AND v.seq = e.seq
+        WHERE e.delivery_id = ? AND e.type = ? AND e.machine = ? AND (e.occurred_at, e.observation_id) < (?, ?)
+        AND (v.machine OR v.counts_for_metrics))
 """
 _ADD_VERDICT = f"""
     INSERT INTO verdicts (observation_id, seq, published_at, {list_columns(VERDICT_COLUMNS)})
@@ -81,14 +82,46 @@ def publish(
 
 def get_events(connection: sqlite3.Connection, filter: EventFilter) -> list[EventRecord]:
     """Return events with the facts that they were judged from, newest first."""
-    conditions = list(_restrict(connection, filter))
-    where = " AND ".join(condition for condition, _ in conditions) or "true"
-    values = [value for _, bound in conditions for value in bound]
+    where, values = _join(_restrict(connection, filter))
     rows = connection.execute(
         f"{_RECORDS} WHERE {where} ORDER BY e.occurred_at DESC, e.observation_id DESC LIMIT ?",
         (*values, min(max(filter.limit, 1), 10_000)),
     )
     return [_read_record(row) for row in rows]
+
+
+def get_judged(
+    connection: sqlite3.Connection, filter: EventFilter, *, after: tuple[datetime, bytes] | None
+) -> list[EventRecord]:
+    """Return events with the facts that they were judged from, oldest first.
+
+    :param after: time and id of the event that the page begins behind.
+    """
+    where, values = _join(_restrict(connection, filter))
+    if after is not None:
+        where += " AND (e.occurred_at, e.observation_id) > (?, ?)"
+        values += [to_micros(after[0]), after[1]]
+    rows = connection.execute(
+        f"{_RECORDS} WHERE {where} ORDER BY e.occurred_at, e.observation_id LIMIT ?",
+        (*values, min(max(filter.limit, 1), 10_000)),
+    )
+    return [_read_record(row) for row in rows]
+
+
+def find_events(connection: sqlite3.Connection, prefix: str, *, limit: int) -> list[EventRecord]:
+    """Return the events whose ids begin with some hexadecimal digits, by id."""
+    bounds = bytes.fromhex(prefix.ljust(32, "0")), bytes.fromhex(prefix.ljust(32, "f"))
+    where = "e.observation_id BETWEEN ? AND ? ORDER BY e.observation_id LIMIT ?"
+    return [_read_record(row) for row in connection.execute(f"{_RECORDS} WHERE {where}", (*bounds, limit))]
+
+
+def count_events(connection: sqlite3.Connection, filter: EventFilter) -> int:
+    """Return how many events there are."""
+    where, values = _join(_restrict(connection, filter))
+    ((number,),) = connection.execute(
+        f"SELECT count(*) FROM events AS e LEFT JOIN deliveries AS d ON d.id = e.delivery_id WHERE {where}", values
+    ).fetchall()
+    return int(number)
 
 
 def get_verdicts(connection: sqlite3.Connection, observation_id: bytes) -> list[tuple[datetime, Verdict]]:
@@ -124,7 +157,7 @@ def _publish(
     )
     _write(connection, event, now)
     counts = not row[3]
-    if counts and (previous is None or previous.verdict.machine != verdict.machine):
+    if counts and (previous is None or previous.verdict.counted_as != verdict.counted_as):
         if previous is not None:
             rollups.move(previous, groups, sign=-1)
         rollups.move(event, groups, sign=1)
@@ -132,6 +165,8 @@ def _publish(
 
 
 def _is_first(connection: sqlite3.Connection, observation: Observation, verdict: Verdict) -> bool:
+    if verdict.counted_as is None:
+        return False
     type_, at = _TYPES[observation.hit.kind], to_micros(observation.hit.received_at)
     row = (observation.delivery_id, type_, verdict.machine, at, observation.id)
     return not connection.execute(_HAS_EARLIER, row).fetchone()[0]
@@ -163,6 +198,12 @@ def _read_record(row: Sequence[Any]) -> EventRecord:
     return EventRecord(
         event=event, observation=observation, delivery=None if delivery[0] is None else read_delivery(delivery)
     )
+
+
+def _join(conditions: Iterable[tuple[str, Sequence[Any]]]) -> tuple[str, list[Any]]:
+    """Return conditions as one, with all values that are bound to it."""
+    pairs = list(conditions)
+    return " AND ".join(one for one, _ in pairs) or "true", [value for _, bound in pairs for value in bound]
 
 
 def _restrict(connection: sqlite3.Connection, filter: EventFilter) -> Iterator[tuple[str, Sequence[Any]]]:

@@ -68,8 +68,10 @@ class Rollups:
         self._deltas: Counter[tuple[str, str, str]] = Counter()
 
     def move(self, event: Event, groups: Groups, *, sign: Literal[1, -1]) -> None:
-        """Count an event in, or out where a revision takes its place."""
-        who = "machine" if event.verdict.machine else "human"
+        """Count an event in, or out where a revision takes its place; one that counts nowhere moves nothing."""
+        who = event.verdict.counted_as
+        if who is None:
+            return
         measure = f"{who}_opens" if event.type == "message.opened" else f"{who}_clicks"
         # All that a delivery belongs to as a whole shares one count; its links and hours have counts of their own.
         self._move(event, list(groups.list()), ("delivery", ""), measure, sign)

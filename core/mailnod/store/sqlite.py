@@ -154,6 +154,21 @@ class SQLiteStore:
         with self._database.read() as connection:
             return events.get_events(connection, filter)
 
+    def find_events(self, prefix: str, *, limit: int = 2) -> list[EventRecord]:
+        """Return the events whose ids begin so, by id."""
+        with self._database.read() as connection:
+            return events.find_events(connection, prefix, limit=_cap(limit))
+
+    def get_judged(self, filter: EventFilter, *, after: tuple[datetime, bytes] | None = None) -> list[EventRecord]:
+        """Return events with their latest verdict, oldest first."""
+        with self._database.read() as connection:
+            return events.get_judged(connection, filter, after=after)
+
+    def count_events(self, filter: EventFilter) -> int:
+        """Return how many events there are."""
+        with self._database.read() as connection:
+            return events.count_events(connection, filter)
+
     def get_verdicts(self, observation_id: bytes) -> list[tuple[datetime, Verdict]]:
         """Return every verdict on an observation, oldest first."""
         with self._database.read() as connection:
