@@ -14,7 +14,7 @@ from mailnod.collect.wsgi import make_app, wrap_app
 from mailnod.errors import ConfigurationError, describe_error
 from mailnod.html.plan import Plan
 from mailnod.judge.classify import Judge
-from mailnod.model import DeliveryState, Envelope, Reply
+from mailnod.model import DeliveryState, Envelope, Observation, Reply
 from mailnod.plugins import Plugins
 from mailnod.send.consent import ConsentStore
 from mailnod.send.override import current_override
@@ -159,6 +159,18 @@ class Tracker:
         """Return the reply to a request for a tracking path, after its hit is on disk; never raises."""
         self._start_worker()
         return self.collector.collect(request)
+
+    def read(self, request: Request) -> tuple[Reply, Observation | None]:
+        """Return the reply to a request for a tracking path, and what to record before it leaves; never raises.
+
+        Touches no disk. :meth:`reply` is this and :meth:`record` in one.
+        """
+        self._start_worker()
+        return self.collector.read(request)
+
+    def record(self, observations: Sequence[Observation]) -> None:
+        """Put what :meth:`read` returned on disk, together; never raises."""
+        self.collector.record(observations)
 
     def wrap_wsgi(self, app: WSGIApplication) -> WSGIApplication:
         """Return an app that answers tracking paths itself and hands everything else on, untouched."""

@@ -1,46 +1,60 @@
-"""The collector as ASGI 3: alone, and around an app's own callable; hits are handled in threads, off the event loop."""
+"""The collector as ASGI 3: alone, and around an app's own callable; hits of one turn of the event loop share a commit."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from mailnod.collect.collector import Request
 from mailnod.collect.paths import cut_any, cut_prefix, quote_path, read_prefixes
-from mailnod.model import Reply
+from mailnod.collect.ticks import Ticks
+from mailnod.model import Observation, Reply
 
 __all__ = ["make_app", "wrap_app"]
 
-Collect = Callable[[Request], Reply]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def wrap_app(app: ASGIApp, collect: Collect, base_urls: Sequence[str]) -> ASGIApp:
+class Collecting(Protocol):
+    """The two steps of the collector; see :class:`~mailnod.collect.collector.Collector`."""
+
+    def read(self, request: Request) -> tuple[Reply, Observation | None]:
+        """Return the reply, and what must be recorded before it leaves; touches no disk, never raises."""
+        ...
+
+    def record(self, observations: Sequence[Observation]) -> None:
+        """Put observations on disk together, or count them as lost; never raises."""
+        ...
+
+
+def wrap_app(app: ASGIApp, collector: Collecting, base_urls: Sequence[str]) -> ASGIApp:
     """Return an app that answers tracking paths itself and hands everything else on, untouched.
 
-    Nothing of the wrapped app runs for a hit, and the event loop goes on while the hit is written to disk.
+    Nothing of the wrapped app runs for a hit, and the event loop goes on while hits are written to disk.
 
     :param base_urls: where sent mail points to; ``/o/`` and ``/c/`` below their paths are answered here.
     """
     prefixes = read_prefixes(base_urls)
+    answer = _Answerer(collector)
 
     async def tracked_app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path = cut_prefix(_get_path(scope), prefixes)
             if path is not None:
-                await _answer(collect, path, scope, send)
+                await answer(path, scope, send)
                 return
         await app(scope, receive, send)
 
     return tracked_app
 
 
-def make_app(collect: Collect) -> ASGIApp:
+def make_app(collector: Collecting) -> ASGIApp:
     """Return the collector as an app of its own; it answers under any prefix, so that a proxy may cut or keep one."""
+    answer = _Answerer(collector)
 
     async def collector_app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -51,7 +65,7 @@ def make_app(collect: Collect) -> ASGIApp:
             return
         path = cut_any(_get_path(scope))
         if path is not None:
-            await _answer(collect, path, scope, send)
+            await answer(path, scope, send)
             return
         body = b"Not found.\n"
         headers = (("Content-Type", "text/plain"), ("Content-Length", str(len(body))))
@@ -60,17 +74,32 @@ def make_app(collect: Collect) -> ASGIApp:
     return collector_app
 
 
-async def _answer(collect: Collect, path: str, scope: Scope, send: Send) -> None:
-    client = scope.get("client")
-    request = Request(
-        method=scope["method"],
-        path=path,
-        query=scope.get("query_string", b"").decode("latin-1"),
-        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
-        peer=client[0] if client else None,
-    )
-    # The reply waits for the disk, and other requests must not.
-    await _reply(await asyncio.to_thread(collect, request), send)
+class _Answerer:
+    """Answers tracking paths; hits that arrive in one turn of the event loop share a commit."""
+
+    def __init__(self, collector: Collecting) -> None:
+        self._collector = collector
+        self._ticks: Ticks | None = None
+
+    async def __call__(self, path: str, scope: Scope, send: Send) -> None:
+        client = scope.get("client")
+        request = Request(
+            method=scope["method"],
+            path=path,
+            query=scope.get("query_string", b"").decode("latin-1"),
+            headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+            peer=client[0] if client else None,
+        )
+        reply, observation = self._collector.read(request)
+        if observation is not None:
+            await self._get_ticks().add(observation)
+        await _reply(reply, send)
+
+    def _get_ticks(self) -> Ticks:
+        loop = asyncio.get_running_loop()
+        if self._ticks is None or self._ticks.loop is not loop:
+            self._ticks = Ticks(self._collector.record, loop)
+        return self._ticks
 
 
 async def _reply(reply: Reply, send: Send) -> None:

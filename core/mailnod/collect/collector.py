@@ -20,7 +20,7 @@ from mailnod.html.urls import check_destination
 from mailnod.model import Claims, Hit, Kind, Mode, Observation, Reply, TokenState
 from mailnod.tokens import Keyring
 
-__all__ = ["PIXEL", "Collector", "Journal", "Request", "find_client", "keep_headers"]
+__all__ = ["PIXEL", "PIXEL_REPLY", "Collector", "Journal", "Request", "find_client", "keep_headers"]
 
 log = logging.getLogger("mailnod.collect")
 
@@ -79,8 +79,8 @@ class _Found:
 class Journal(Protocol):
     """Where hits go before the reply leaves."""
 
-    def append(self, observation: Observation) -> None:
-        """Return once the observation is on disk; raise StoreUnavailableError where it cannot be."""
+    def append_all(self, observations: Sequence[Observation]) -> None:
+        """Return once the observations are on disk; raise StoreUnavailableError where they cannot be."""
         ...
 
 
@@ -117,30 +117,48 @@ class Collector:
 
         The pixel's reply is the same whatever its token says; a click without a genuine token and tag gets 404.
         """
+        reply, observation = self.read(request)
+        if observation is not None:
+            self.record((observation,))
+        return reply
+
+    def read(self, request: Request) -> tuple[Reply, Observation | None]:
+        """Return the reply to a request, and what must be recorded before it leaves; touches no disk, never raises.
+
+        :param request: as for :meth:`collect`, which does both steps.
+        """
         if request.method not in ("GET", "HEAD"):
-            return _reply(405, (("Allow", "GET, HEAD"), ("Content-Type", "text/plain")), b"Method not allowed.\n")
+            return _NOT_ALLOWED, None
         try:
             reply, found = self._open(request) if request.path.startswith("/o/") else self._click(request)
         except Exception as error:
             log.error("a hit could not be read: %s", describe_error(error))
-            reply, found = (_PIXEL_REPLY if request.path.startswith("/o/") else _NOT_FOUND), None
+            reply, found = (PIXEL_REPLY if request.path.startswith("/o/") else _NOT_FOUND), None
+        observation = None
         if found is not None:
             try:
-                self._record(request, found)
+                observation = self._observe(request, found)
             except Exception as error:
                 # Whatever fails here costs the hit, and neither the reader's page nor the sender's link.
-                self._lose(error)
+                self._lose(1, error)
         if request.method == "HEAD":
-            return Reply(status=reply.status, headers=reply.headers)
-        return reply
+            reply = Reply(status=reply.status, headers=reply.headers)
+        return reply, observation
+
+    def record(self, observations: Sequence[Observation]) -> None:
+        """Put observations on disk together; what cannot be written is counted as lost; never raises."""
+        try:
+            self._journal.append_all(observations)
+        except Exception as error:
+            self._lose(len(observations), error)
 
     def _open(self, request: Request) -> tuple[Reply, _Found | None]:
         token = request.path.removeprefix("/o/").removesuffix(".gif")
         try:
             claims = self._keyring.verify(token, now=self._clock.now())
         except TokenError:
-            return _PIXEL_REPLY, None
-        return _PIXEL_REPLY, _Found(claims=claims, mode=claims.opens, kind="open")
+            return PIXEL_REPLY, None
+        return PIXEL_REPLY, _Found(claims=claims, mode=claims.opens, kind="open")
 
     def _click(self, request: Request) -> tuple[Reply, _Found | None]:
         match = _CLICK.fullmatch(request.path)
@@ -160,13 +178,13 @@ class Collector:
             return _reply(302, (("Location", location), ("Content-Type", "text/plain"))), found
         return _NOT_FOUND, None
 
-    def _record(self, request: Request, found: _Found) -> None:
+    def _observe(self, request: Request, found: _Found) -> Observation | None:
         claims = found.claims
         if claims.state is not TokenState.VALID or found.mode is Mode.NONE:
-            return
+            return None
         suppressed = self._suppressed.check(claims.delivery_id)
         if suppressed:
-            return
+            return None
         now = self._clock.now()
         headers = keep_headers(request.headers)
         hit = Hit(
@@ -179,13 +197,11 @@ class Collector:
             link_index=found.link_index,
             url=found.url,
         )
-        self._journal.append(
-            Observation(id=self._new_id(now), hit=hit, delivery_id=claims.delivery_id, checked=suppressed is False)
-        )
+        return Observation(id=self._new_id(now), hit=hit, delivery_id=claims.delivery_id, checked=suppressed is False)
 
-    def _lose(self, error: Exception) -> None:
-        self.lost += 1
-        if self.lost == 1 or self.lost % 1000 == 0:
+    def _lose(self, number: int, error: Exception) -> None:
+        before, self.lost = self.lost, self.lost + number
+        if before == 0 or before // 1000 < self.lost // 1000:
             log.error("%d hits were answered and not recorded: %s", self.lost, describe_error(error))
 
 
@@ -266,5 +282,7 @@ def _reply(status: int, headers: tuple[tuple[str, str], ...], body: bytes = b"")
     return Reply(status=status, headers=(*headers, ("Content-Length", str(len(body))), *_COMMON), body=body)
 
 
-_PIXEL_REPLY = _reply(200, (("Content-Type", "image/gif"),), PIXEL)
+#: What every request for a pixel gets, whatever its token says.
+PIXEL_REPLY = _reply(200, (("Content-Type", "image/gif"),), PIXEL)
+_NOT_ALLOWED = _reply(405, (("Allow", "GET, HEAD"), ("Content-Type", "text/plain")), b"Method not allowed.\n")
 _NOT_FOUND = _reply(404, (("Content-Type", "text/plain"),), b"Not found.\n")

@@ -13,7 +13,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -86,7 +86,15 @@ class Journal:
         :raises StoreUnavailableError: where the disk is full, read-only or broken; a later call may succeed again. A
             full disk is tried again after a second.
         """
-        self._writer.get().append(write_observation(observation))
+        self.append_all((observation,))
+
+    def append_all(self, observations: Sequence[Observation]) -> None:
+        """Write observations down in one transaction; all of them are on the disk when this returns, or none is.
+
+        :param observations: at least one.
+        :raises StoreUnavailableError: as :meth:`append` does.
+        """
+        self._writer.get().append([write_observation(observation) for observation in observations])
 
     def close(self) -> None:
         """Close this process's file and leave it to the drain; a later append begins another."""
@@ -121,11 +129,11 @@ class _Writer:
         self._committing = Lock()
         self._file: _File | None = None
 
-    def append(self, row: tuple[Any, ...]) -> None:
+    def append(self, rows: Sequence[tuple[Any, ...]]) -> None:
         with self._filling:
             batch = self._batch
-            batch.rows.append(row)
-            leads = len(batch.rows) == 1
+            leads = not batch.rows
+            batch.rows.extend(rows)
         if leads:
             self._lead(batch)
         else:

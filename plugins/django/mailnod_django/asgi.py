@@ -18,4 +18,4 @@ def wrap(application: Any) -> Any:
         application = mailnod_django.asgi.wrap(get_asgi_application())
     """
     tracker = get_app().tracker
-    return wrap_app(application, tracker.reply, tracker.settings.get_base_urls())
+    return wrap_app(application, tracker, tracker.settings.get_base_urls())

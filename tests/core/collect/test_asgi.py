@@ -4,24 +4,51 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from mailnod.collect.asgi import make_app, wrap_app
 from mailnod.collect.collector import Request
-from mailnod.model import Reply
+from mailnod.model import Hit, Observation, Reply
+
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+HIT = Hit(kind="open", method="GET", ip=None, user_agent="", headers={}, received_at=NOW)
+OBSERVATION = Observation(id=b"0123456789abcdef", hit=HIT, delivery_id=b"delivery")
 
 
 class Seen:
-    """Answers every request and keeps it."""
+    """Answers every request, keeps it, and has each of them recorded."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        #: How many hits each commit held.
+        self.commits: list[int] = []
 
-    def __call__(self, request: Request) -> Reply:
+    def read(self, request: Request) -> tuple[Reply, Observation | None]:
         self.requests.append(request)
-        return Reply(status=200, headers=(("Content-Type", "image/gif"), ("Content-Length", "1")), body=b"x")
+        headers = (("Content-Type", "image/gif"), ("Content-Length", "1"))
+        return Reply(status=200, headers=headers, body=b"x"), OBSERVATION
+
+    def record(self, observations: Sequence[Observation]) -> None:
+        self.commits.append(len(observations))
+
+
+class SlowDisk(Seen):
+    """Writes nothing before it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began, self.freed = threading.Event(), threading.Event()
+
+    def record(self, observations: Sequence[Observation]) -> None:
+        self.began.set()
+        # The limit only ends a test that hangs.
+        assert self.freed.wait(30)
+        super().record(observations)
 
 
 async def inner(scope: Any, receive: Any, send: Any) -> None:
@@ -137,27 +164,71 @@ def test_decoded_characters_stay_in_the_path(path: str, quoted: str) -> None:
     assert seen.requests[0].path == quoted
 
 
-def test_the_event_loop_goes_on_while_a_hit_is_written() -> None:
-    """A hit that waits for its disk holds up no other request."""
-    written = threading.Event()
+async def request_all(app: Any, number: int, log: list[str]) -> None:
+    """Request a pixel so many times at once, and note each reply that leaves."""
 
-    def collect(request: Request) -> Reply:
-        # Ends only if the other coroutine runs meanwhile; the time limit is a guard against hanging for ever.
-        return Reply(status=200 if written.wait(30) else 500, headers=())
+    async def receive() -> dict[str, Any]:
+        raise AssertionError("the body of a hit is not read")
 
-    async def ignore() -> dict[str, Any]:
-        return {}
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            log.append("replied")
 
-    async def run() -> list[dict[str, Any]]:
-        sent: list[dict[str, Any]] = []
+    await asyncio.gather(*(app(make_scope("/o/a.gif"), receive, send) for _ in range(number)))
 
-        async def send(message: Any) -> None:
-            sent.append(message)
 
-        async def other_request() -> None:
-            written.set()
+def test_hits_of_one_turn_of_the_loop_share_a_commit() -> None:
+    """What is ready at the same time is written at the same time."""
+    seen = Seen()
+    log: list[str] = []
+    asyncio.run(request_all(make_app(seen), 50, log))
+    assert seen.commits == [50]
+    assert len(log) == 50
 
-        await asyncio.gather(make_app(collect)(make_scope("/o/a.gif"), ignore, send), other_request())
-        return sent
 
-    assert asyncio.run(run())[0]["status"] == 200
+def test_replies_leave_after_the_commit_and_the_loop_goes_on_meanwhile() -> None:
+    """While a hit is written the event loop serves others; its reply waits, and later hits share the next commit."""
+    disk = SlowDisk()
+    app = make_app(disk)
+    log: list[str] = []
+
+    async def run() -> None:
+        first = asyncio.create_task(request_all(app, 1, log))
+        assert await asyncio.to_thread(disk.began.wait, 30)
+        others = asyncio.create_task(request_all(app, 3, log))
+        await asyncio.sleep(0)
+        log.append("the loop goes on")
+        disk.freed.set()
+        await asyncio.gather(first, others)
+
+    asyncio.run(run())
+    assert log == ["the loop goes on", *["replied"] * 4]
+    assert disk.commits == [1, 3]
+
+
+def test_disk_that_hangs_holds_up_no_reply() -> None:
+    """Replies leave without their commit after a fifth of a second, and the hits are written once the disk can."""
+    disk = SlowDisk()
+    app = make_app(disk)
+    log: list[str] = []
+
+    async def run() -> None:
+        await request_all(app, 2, log)
+        await request_all(app, 3, log)
+        assert not disk.commits
+        disk.freed.set()
+        await request_all(app, 1, log)
+        # Whatever was answered before has been written before.
+        while sum(disk.commits) < 6:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+    assert log == ["replied"] * 6
+
+
+def test_each_event_loop_has_its_own_commits() -> None:
+    """An app that is called in one loop after another works in each."""
+    app = make_app(seen := Seen())
+    for _ in range(2):
+        asyncio.run(request_all(app, 2, []))
+    assert seen.commits == [2, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -33,10 +34,10 @@ class ListJournal:
         self.observations: list[Observation] = []
         self.full = False
 
-    def append(self, observation: Observation) -> None:
+    def append_all(self, observations: Sequence[Observation]) -> None:
         if self.full:
             raise StoreUnavailableError("the disk is full")
-        self.observations.append(observation)
+        self.observations.extend(observations)
 
 
 class House:
@@ -232,7 +233,7 @@ def test_defect_while_recording_costs_the_hit_and_not_the_redirect(failing: str)
         case "new_id":
             broken.collector._new_id = fail
         case "journal":
-            broken.journal.append = fail
+            broken.journal.append_all = fail
         case _:
             broken.suppressed.check = fail
     assert house.click().status == 302

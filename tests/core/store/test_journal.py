@@ -98,6 +98,16 @@ def test_appended_hit_is_in_the_file(folder: Path, store: SQLiteStore) -> None:
     journal.close()
 
 
+def test_hits_that_are_handed_over_together_are_there_together(folder: Path, store: SQLiteStore) -> None:
+    """All of a batch can be drained when the call returns."""
+    observations = [make_observation(b"8 bytes.", at=after(number)) for number in range(3)]
+    journal = Journal(folder)
+    journal.append_all(observations)
+    assert drain(folder, store, settle_s=0) == 3
+    assert store.get_due(now=after(9)) == observations
+    journal.close()
+
+
 def test_every_thread_s_hits_are_there(folder: Path, store: SQLiteStore) -> None:
     """Hits of many threads at once are all written, each once."""
     journal = Journal(folder)
