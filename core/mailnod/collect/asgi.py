@@ -1,4 +1,4 @@
-"""The collector as ASGI 3: alone, and around an app's own callable; hits of one turn of the event loop share a commit."""
+"""The collector as ASGI 3: alone, and around an app's own callable; hits that arrive together share a commit."""
 
 from __future__ import annotations
 

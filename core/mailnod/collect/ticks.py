@@ -1,4 +1,4 @@
-"""Commit the hits of one tick of an event loop together, in a thread, so that a slow disk never stops the loop."""
+"""Commit the hits of one turn of an event loop together, in a thread, so that a slow disk never stops the loop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Lock
 
 from mailnod.model import Observation
 
@@ -15,56 +17,62 @@ __all__ = ["Ticks"]
 PATIENCE_S = 0.2
 
 
-class Ticks:
-    """Groups what the requests of an event loop must write, one commit at a time; it belongs to that loop.
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """Hits that are committed together."""
 
-    :param record: puts observations on disk, called in a thread of its own; never raises.
+    #: Done when they are on disk or counted as lost, or when the disk hangs.
+    written: asyncio.Future[None]
+    observations: list[Observation] = field(default_factory=list)
+
+
+class Ticks:
+    """Groups what the requests of one event loop must write; those that come during a commit share the next.
+
+    :param record: puts observations on disk, called in a thread of its own, one call at a time; never raises.
     """
 
     def __init__(self, record: Callable[[Sequence[Observation]], None], loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._record = record
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mailnod-commit")
-        self._waiting: list[Observation] = []
-        self._written = loop.create_future()
+        #: Guards the two below.
+        self._lock = Lock()
+        self._next: _Batch | None = None
         self._busy = False
 
     def add(self, observation: Observation) -> asyncio.Future[None]:
         """Let an observation take part in the next commit.
 
-        :returns: done when it is on disk, or counted as lost, or when the disk hangs; then it is still written as
-            soon as that ends.
+        :returns: done when the reply may leave: after the commit, or where the disk hangs; even then the observation
+            is written as soon as that ends.
         """
-        self._waiting.append(observation)
-        if len(self._waiting) == 1:
-            self._release_later(self._written)
-        if not self._busy:
-            self._busy = True
+        with self._lock:
+            batch = self._next or self._begin()
+            batch.observations.append(observation)
+            idle, self._busy = not self._busy, True
+        if idle:
             # All requests that are ready in this turn of the loop come before it.
-            self.loop.call_soon(self._commit)
-        return self._written
+            self.loop.call_soon(self._thread.submit, self._write)
+        return batch.written
 
-    def _commit(self) -> None:
-        observations, written = self._waiting, self._written
-        self._waiting, self._written = [], self.loop.create_future()
-        self._thread.submit(self._write, observations, written)
+    def _begin(self) -> _Batch:
+        self._next = batch = _Batch(written=self.loop.create_future())
+        timer = self.loop.call_later(PATIENCE_S, _release, batch.written)
+        batch.written.add_done_callback(lambda _: timer.cancel())
+        return batch
 
-    def _write(self, observations: Sequence[Observation], written: asyncio.Future[None]) -> None:
-        self._record(observations)
-        with contextlib.suppress(RuntimeError):
-            # A loop that was closed meanwhile has nobody left who waits.
-            self.loop.call_soon_threadsafe(self._end, written)
-
-    def _end(self, written: asyncio.Future[None]) -> None:
-        _release(written)
-        if self._waiting:
-            self._commit()
-        else:
-            self._busy = False
-
-    def _release_later(self, written: asyncio.Future[None]) -> None:
-        timer = self.loop.call_later(PATIENCE_S, _release, written)
-        written.add_done_callback(lambda _: timer.cancel())
+    def _write(self) -> None:
+        while True:
+            with self._lock:
+                batch, self._next = self._next, None
+                if batch is None:
+                    self._busy = False
+                    return
+            self._record(batch.observations)
+            with contextlib.suppress(RuntimeError):
+                # In a loop that was closed meanwhile nobody waits any more.
+                self.loop.call_soon_threadsafe(_release, batch.written)
 
 
 def _release(written: asyncio.Future[None]) -> None:
