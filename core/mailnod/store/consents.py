@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from mailnod.store.rows import CONSENT_COLUMNS, list_columns, read_consent_recor
 
 __all__ = [
     "append_record",
+    "complete_record",
     "find_recipient",
     "get_consent",
     "get_history",
@@ -22,7 +24,9 @@ __all__ = [
     "get_mark",
     "get_suppressed",
     "get_withdrawn_since",
+    "sum_up",
     "suppress_delivery",
+    "withdraws",
 ]
 
 _APPEND = (
@@ -61,24 +65,36 @@ def append_record(connection: sqlite3.Connection, recipient: bytes, record: Cons
     :returns: the record as it was written, each axis resolved.
     """
     before = get_consent(connection, recipient, purpose=record.purpose)
-    record = replace(
-        record,
-        opens=before.opens if record.opens is None else record.opens,
-        clicks=before.clicks if record.clicks is None else record.clicks,
-    )
+    record = complete_record(record, before)
     connection.execute(_APPEND, (recipient, *write_consent_record(record)))
-    if _withdraws(record, before):
+    if withdraws(record, before):
         connection.execute(_SUPPRESS_RECIPIENT, (recipient,))
     return record
 
 
 def get_consent(connection: sqlite3.Connection, recipient: bytes, *, purpose: str) -> Consent:
-    """Return what holds for a recipient and a purpose.
+    """Return what holds for a recipient and a purpose."""
+    return sum_up(get_history(connection, recipient), purpose=purpose)
+
+
+def complete_record(record: ConsentRecord, before: Consent) -> ConsentRecord:
+    """Return a record in which an axis that it leaves alone stands as it was."""
+    return replace(
+        record,
+        opens=before.opens if record.opens is None else record.opens,
+        clicks=before.clicks if record.clicks is None else record.clicks,
+    )
+
+
+def sum_up(history: Iterable[ConsentRecord], *, purpose: str) -> Consent:
+    """Return what a recipient's history says of a purpose.
 
     The record that was appended last speaks, unless a denial bears a later time: an import of old grants, or a clock
     that was set back, must not undo it.
+
+    :param history: every record of the recipient, in the order in which it was appended.
     """
-    records = [record for record in get_history(connection, recipient) if record.purpose == purpose]
+    records = [record for record in history if record.purpose == purpose]
     if not records:
         return Consent()
     last = records[-1]
@@ -128,7 +144,8 @@ def get_suppressed(connection: sqlite3.Connection, *, after: int, now: datetime 
     return frozenset(delivery_id for (delivery_id,) in rows), int(cursor)
 
 
-def _withdraws(record: ConsentRecord, before: Consent) -> bool:
+def withdraws(record: ConsentRecord, before: Consent) -> bool:
+    """Return whether a record takes back what held before it, so that what was sent is suppressed."""
     denied = ConsentState.DENIED
     if record.opens is denied and record.clicks is denied:
         # Said again, it is meant for what was sent in between too.

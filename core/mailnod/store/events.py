@@ -31,9 +31,10 @@ from mailnod.store.rows import (
     write_verdict,
 )
 
-__all__ = ["count_events", "find_events", "get_events", "get_judged", "get_verdicts", "publish"]
+__all__ = ["TYPES", "count_events", "find_events", "get_events", "get_judged", "get_verdicts", "publish"]
 
-_TYPES: dict[Kind, EventType] = {"open": "message.opened", "click": "message.clicked"}
+#: What a judged hit of each kind is called.
+TYPES: dict[Kind, EventType] = {"open": "message.opened", "click": "message.clicked"}
 
 _EVENT_FIELDS = f"{list_columns(EVENT_COLUMNS, of='e')}, {list_columns(VERDICT_COLUMNS, of='v')}"
 _JOINS = """
@@ -146,7 +147,7 @@ def _publish(
         return None
     event = Event(
         id=observation.id,
-        type=_TYPES[observation.hit.kind],
+        type=TYPES[observation.hit.kind],
         delivery_id=observation.delivery_id,
         seq=0 if previous is None else previous.seq + 1,
         verdict=verdict,
@@ -167,7 +168,7 @@ def _publish(
 def _is_first(connection: sqlite3.Connection, observation: Observation, verdict: Verdict) -> bool:
     if verdict.counted_as is None:
         return False
-    type_, at = _TYPES[observation.hit.kind], to_micros(observation.hit.received_at)
+    type_, at = TYPES[observation.hit.kind], to_micros(observation.hit.received_at)
     row = (observation.delivery_id, type_, verdict.machine, at, observation.id)
     return not connection.execute(_HAS_EARLIER, row).fetchone()[0]
 
@@ -209,7 +210,7 @@ def _join(conditions: Iterable[tuple[str, Sequence[Any]]]) -> tuple[str, list[An
 def _restrict(connection: sqlite3.Connection, filter: EventFilter) -> Iterator[tuple[str, Sequence[Any]]]:
     """Yield a condition, with the values bound to it, for each wish of a filter."""
     equal = {
-        "e.type": None if filter.kind is None else _TYPES[filter.kind],
+        "e.type": None if filter.kind is None else TYPES[filter.kind],
         "e.machine": filter.machine,
         "e.classification": None if filter.classification is None else filter.classification.value,
         "d.route": filter.route,

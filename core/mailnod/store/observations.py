@@ -7,14 +7,23 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from mailnod.model import Observation, Window
 from mailnod.store import deliveries
 from mailnod.store.rows import OBSERVATION_COLUMNS, list_columns, read_observation, to_micros, write_observation
+from mailnod.store.windows import (
+    MAX_INTEGER,
+    MIN_INTEGER,
+    SAME_DELIVERY_MICROS,
+    SAME_IP_MICROS,
+    WINDOW_LIMIT,
+    find_near_newer,
+    get_latest_micros,
+    list_runs,
+    pick_nearest,
+)
 
 __all__ = [
     "OBSERVATION_FIELDS",
@@ -28,13 +37,6 @@ __all__ = [
 
 #: What :func:`~mailnod.store.rows.read_observation` reads, of rows of observations ``o`` and user_agents ``ua``.
 OBSERVATION_FIELDS = list_columns(OBSERVATION_COLUMNS, of="o").replace("o.user_agent", "ua.value")
-
-_SAME_DELIVERY_MICROS = 10 * 60 * 1_000_000
-_SAME_IP_MICROS = 60 * 1_000_000
-_WINDOW_LIMIT = 200
-#: A hit that seems to come from later than this was stamped by a clock that has been set back since.
-_FUTURE_MICROS = 60 * 1_000_000
-_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
 _SELECT = f"SELECT {OBSERVATION_FIELDS} FROM observations AS o LEFT JOIN user_agents AS ua ON ua.id = o.user_agent_id"
 _SELECT_SEQ = _SELECT.replace("SELECT ", "SELECT o.seq, ", 1)
@@ -71,13 +73,10 @@ def add_observations(
     """
     settle_micros = round(settle_s * 1_000_000)
     new = [observation for observation in observations if _add(connection, observation, settle_micros)]
-    by_delivery, by_ip = defaultdict[object, list[int]](list), defaultdict[object, list[int]](list)
-    for observation in new:
-        by_delivery[observation.delivery_id].append(to_micros(observation.hit.received_at))
-        if observation.hit.ip is not None:
-            by_ip[observation.hit.ip].append(to_micros(observation.hit.received_at))
-    _queue_judged(connection, "delivery_id", by_delivery, reach=_SAME_DELIVERY_MICROS, settle_micros=settle_micros)
-    _queue_judged(connection, "ip", by_ip, reach=_SAME_IP_MICROS, settle_micros=settle_micros)
+    by_delivery = [(observation.delivery_id, observation) for observation in new]
+    by_ip = [(observation.hit.ip, observation) for observation in new if observation.hit.ip is not None]
+    _queue_judged(connection, "delivery_id", by_delivery, reach=SAME_DELIVERY_MICROS, settle_micros=settle_micros)
+    _queue_judged(connection, "ip", by_ip, reach=SAME_IP_MICROS, settle_micros=settle_micros)
     return new
 
 
@@ -87,10 +86,10 @@ def get_due(connection: sqlite3.Connection, *, now: datetime, limit: int, settle
     :param settle_s: the settle time, by which hits from the future are told where nothing else is due; None
         leaves them.
     """
-    rows = connection.execute(_DUE, (_MIN_INTEGER, to_micros(now), limit)).fetchall()
+    rows = connection.execute(_DUE, (MIN_INTEGER, to_micros(now), limit)).fetchall()
     if not rows and settle_s is not None:
-        latest = to_micros(now) + round(settle_s * 1_000_000) + _FUTURE_MICROS
-        rows = connection.execute(_DUE, (latest + 1, _MAX_INTEGER, limit)).fetchall()
+        latest = get_latest_micros(now, settle_s=settle_s)
+        rows = connection.execute(_DUE, (latest + 1, MAX_INTEGER, limit)).fetchall()
     return [read_observation(row) for row in rows]
 
 
@@ -101,24 +100,9 @@ def get_mark(connection: sqlite3.Connection) -> int:
 
 
 def find_stale(connection: sqlite3.Connection, observations: Sequence[Observation], *, mark: int) -> set[bytes]:
-    """Return the ids of those into whose window an observation has come since a mark.
-
-    There are newer ones only where two workers are at it, so they are looked through instead of being counted for
-    each window at every hit.
-    """
+    """Return the ids of those into whose window an observation has come since a mark."""
     newer = connection.execute("SELECT delivery_id, ip, received_at FROM observations WHERE seq > ?", (mark,))
-    by_delivery, by_ip = defaultdict[object, list[int]](list), defaultdict[object, list[int]](list)
-    for delivery_id, ip, received_at in newer:
-        by_delivery[delivery_id].append(received_at)
-        by_ip[ip].append(received_at)
-    for times in (*by_delivery.values(), *by_ip.values()):
-        times.sort()
-    return {
-        observation.id
-        for observation in observations
-        if _lies_near(by_delivery.get(observation.delivery_id), observation, _SAME_DELIVERY_MICROS)
-        or (observation.hit.ip is not None and _lies_near(by_ip.get(observation.hit.ip), observation, _SAME_IP_MICROS))
-    }
+    return find_near_newer(observations, newer)
 
 
 def count_waiting(connection: sqlite3.Connection) -> int:
@@ -151,8 +135,7 @@ def _find_nearest(connection: sqlite3.Connection, observation: Observation) -> l
     at = to_micros(observation.hit.received_at)
     own = connection.execute("SELECT seq, received_at FROM observations WHERE id = ?", (observation.id,)).fetchall()
     near: dict[int, int] = dict([*own, *_find_near(connection, observation)])
-    # Its own row comes first: hundreds of others of the same microsecond must not push it out.
-    return sorted(near, key=lambda seq: ((seq, near[seq]) not in own, abs(near[seq] - at), seq))[:_WINDOW_LIMIT]
+    return pick_nearest(near, at=at, own=own[0][0] if own else None)
 
 
 def _add(connection: sqlite3.Connection, observation: Observation, settle_micros: int) -> bool:
@@ -171,35 +154,22 @@ def _add(connection: sqlite3.Connection, observation: Observation, settle_micros
 
 
 def _queue_judged(
-    connection: sqlite3.Connection, column: str, times: Mapping[object, list[int]], *, reach: int, settle_micros: int
+    connection: sqlite3.Connection,
+    column: str,
+    observations: Iterable[tuple[object, Observation]],
+    *,
+    reach: int,
+    settle_micros: int,
 ) -> None:
     """Queue what was already published and lies within reach of new observations, once for each run of them.
 
     Those that wait for their first verdict need nothing: they will be judged with the new ones in sight.
 
-    :param times: when the new observations of each value of the column were received, in microseconds.
+    :param observations: the new ones, each with its value of the column.
     """
-    for value, received in times.items():
-        for start, end in _join_runs(sorted(received), gap=2 * reach):
-            row = (start + settle_micros, value, start - reach, end + reach, _WINDOW_LIMIT)
-            connection.execute(_QUEUE_JUDGED[column], row)
-
-
-def _join_runs(times: list[int], *, gap: int) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last time of each run whose steps are no wider than a gap."""
-    start = end = times[0]
-    for at in times[1:]:
-        if at - end > gap:
-            yield start, end
-            start = at
-        end = at
-    yield start, end
-
-
-def _lies_near(times: list[int] | None, observation: Observation, reach: int) -> bool:
-    """Return whether any of some sorted times lies within reach of an observation."""
-    at = to_micros(observation.hit.received_at)
-    return times is not None and bisect_left(times, at - reach) < bisect_right(times, at + reach)
+    for value, start, end in list_runs(observations, reach=reach):
+        row = (start + settle_micros, value, start - reach, end + reach, WINDOW_LIMIT)
+        connection.execute(_QUEUE_JUDGED[column], row)
 
 
 def _find_near(connection: sqlite3.Connection, observation: Observation) -> Iterator[tuple[int, int]]:
@@ -209,13 +179,13 @@ def _find_near(connection: sqlite3.Connection, observation: Observation) -> Iter
     """
     at = to_micros(observation.hit.received_at)
     for column, value, reach in (
-        ("delivery_id", observation.delivery_id, _SAME_DELIVERY_MICROS),
-        ("ip", observation.hit.ip, _SAME_IP_MICROS),
+        ("delivery_id", observation.delivery_id, SAME_DELIVERY_MICROS),
+        ("ip", observation.hit.ip, SAME_IP_MICROS),
     ):
         if value is None:
             continue
         select = f"SELECT seq, received_at FROM observations WHERE {column} = ? AND received_at"
         before = f"{select} BETWEEN ? AND ? ORDER BY received_at DESC LIMIT ?"
-        yield from connection.execute(before, (value, at - reach, at, _WINDOW_LIMIT))
+        yield from connection.execute(before, (value, at - reach, at, WINDOW_LIMIT))
         later = f"{select} > ? AND received_at <= ? ORDER BY received_at LIMIT ?"
-        yield from connection.execute(later, (value, at, at + reach, _WINDOW_LIMIT))
+        yield from connection.execute(later, (value, at, at + reach, WINDOW_LIMIT))

@@ -15,16 +15,28 @@ from typing import Literal, NamedTuple
 from mailnod.model import Delivery, Event, Metrics, Mode
 from mailnod.store.rows import to_text
 
-__all__ = ["Accepted", "Group", "Groups", "Rollups", "count_accepted", "get_metrics"]
+__all__ = [
+    "LARGEST_FIRST",
+    "MEASURES",
+    "Accepted",
+    "Group",
+    "Groups",
+    "Rollups",
+    "count_accepted",
+    "get_metrics",
+    "list_moves",
+    "sum_accepted",
+]
 
 #: What a line of the rollups is about, as :data:`mailnod.store.base.GroupBy` names it, and its key.
 Group = tuple[str, str]
 
-_MEASURES = tuple(field.name for field in fields(Metrics) if field.name != "key")
+#: Every count of a line.
+MEASURES = tuple(field.name for field in fields(Metrics) if field.name != "key")
 _MOVE = {
     measure: f"INSERT INTO rollups (scope, key, {measure}) VALUES (?, ?, ?) "
     f"ON CONFLICT (scope, key) DO UPDATE SET {measure} = {measure} + excluded.{measure}"
-    for measure in _MEASURES
+    for measure in MEASURES
 }
 _COUNT_DELIVERIES = """
     INSERT INTO rollups (scope, key, deliveries, deliveries_with_pixel, deliveries_with_links) VALUES (?, ?, ?, ?, ?)
@@ -40,7 +52,8 @@ _COUNT = """
 """
 _EVENTS = "human_opens + human_clicks + machine_opens + machine_clicks"
 _ORDER = {"hour": "key DESC"}
-_LARGEST_FIRST = f"deliveries DESC, {_EVENTS} DESC, key"
+#: How lines are ordered, but for hours.
+LARGEST_FIRST = f"deliveries DESC, {_EVENTS} DESC, key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +82,8 @@ class Rollups:
 
     def move(self, event: Event, groups: Groups, *, sign: Literal[1, -1]) -> None:
         """Count an event in, or out where a revision takes its place; one that counts nowhere moves nothing."""
-        who = event.verdict.counted_as
-        if who is None:
-            return
-        measure = f"{who}_opens" if event.type == "message.opened" else f"{who}_clicks"
-        # All that a delivery belongs to as a whole shares one count; its links and hours have counts of their own.
-        self._move(event, list(groups.list()), ("delivery", ""), measure, sign)
-        hour = ("hour", _name_hour(event.occurred_at))
-        self._move(event, [hour], hour, measure, sign)
-        if event.url is not None:
-            link = ("link", _name_link(event.url))
-            self._move(event, [link], link, measure, sign)
+        for counted, lines, measure in list_moves(event, groups):
+            self._move(event, lines, counted, measure, sign)
 
     def write(self) -> None:
         """Add what was gathered to the stored counts."""
@@ -95,6 +99,21 @@ class Rollups:
         for scope, key in groups:
             self._deltas[scope, key, measure] += sign
             self._deltas[scope, key, f"{measure}_unique"] += became_unique
+
+
+def list_moves(event: Event, groups: Groups) -> Iterator[tuple[Group, list[Group], str]]:
+    """Yield what is counted for an event's delivery, the lines that share this count, and what is counted in them."""
+    who = event.verdict.counted_as
+    if who is None:
+        return
+    measure = f"{who}_opens" if event.type == "message.opened" else f"{who}_clicks"
+    # All that a delivery belongs to as a whole shares one count; its links and hours have counts of their own.
+    yield ("delivery", ""), list(groups.list()), measure
+    hour = ("hour", _name_hour(event.occurred_at))
+    yield hour, [hour], measure
+    if event.url is not None:
+        link = ("link", _name_link(event.url))
+        yield link, [link], measure
 
 
 class Accepted(NamedTuple):
@@ -121,6 +140,12 @@ class Accepted(NamedTuple):
 
 def count_accepted(connection: sqlite3.Connection, accepted: Iterable[Accepted]) -> None:
     """Count deliveries that a server accepted; tests must not be among them."""
+    counts = sum_accepted(accepted)
+    connection.executemany(_COUNT_DELIVERIES, [(*group, *count) for group, count in counts.items()])
+
+
+def sum_accepted(accepted: Iterable[Accepted]) -> dict[Group, list[int]]:
+    """Return for each line how many deliveries it gains, how many with a pixel and how many with tracked links."""
     counts: dict[Group, list[int]] = {}
     for delivery in accepted:
         for group in (*delivery.groups.list(), ("hour", _name_hour(delivery.at))):
@@ -128,17 +153,17 @@ def count_accepted(connection: sqlite3.Connection, accepted: Iterable[Accepted])
             count[0] += 1
             count[1] += delivery.pixel
             count[2] += delivery.links
-    connection.executemany(_COUNT_DELIVERIES, [(*group, *count) for group, count in counts.items()])
+    return counts
 
 
 def get_metrics(connection: sqlite3.Connection, *, by: str, limit: int) -> list[Metrics]:
     """Return the lines of one scope, the largest first and hours newest first; "all" has one line, always."""
     rows = connection.execute(
-        f"SELECT key, {', '.join(_MEASURES)} FROM rollups WHERE scope = ? "
-        f"ORDER BY {_ORDER.get(by, _LARGEST_FIRST)} LIMIT ?",
+        f"SELECT key, {', '.join(MEASURES)} FROM rollups WHERE scope = ? "
+        f"ORDER BY {_ORDER.get(by, LARGEST_FIRST)} LIMIT ?",
         (by, limit),
     )
-    found = [Metrics(key=key, **dict(zip(_MEASURES, counts, strict=True))) for key, *counts in rows]
+    found = [Metrics(key=key, **dict(zip(MEASURES, counts, strict=True))) for key, *counts in rows]
     return found or ([Metrics(key="")] if by == "all" else [])
 
 
