@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from fuzz.documents import any_document
 from mailnod.html.entities import decode_attribute
 from mailnod.html.plan import Plan, compile_plan
+from mailnod.html.scan import scan
 from mailnod.html.urls import check_destination, find_destination, quote_destination
 from mailnod.tokens import TAG_CHARS, TOKEN_CHARS
 
@@ -58,6 +59,26 @@ def test_filling_is_linear(html: str) -> None:
     assert len(plan.fill(TOKENS[0])) == sum(map(len, plan.pieces)) + slots * TOKEN_CHARS
     room = TAG_CHARS + len("https://t.example/x/c/..?u=") + 200
     assert sum(map(len, plan.pieces)) <= len(html) * 3 + len(plan.links) * room + 200
+
+
+@settings(FUZZ)
+@given(html=any_document())
+def test_reading_afresh_agrees(html: str) -> None:
+    """What was proven of a plan without reading its filled text shows when that is read."""
+    compile_html(html).verify()
+
+
+@settings(FUZZ)
+@given(html=any_document())
+def test_an_image_is_seen_at_each_place(html: str) -> None:
+    """Wherever a scan says that a pixel may stand, a scan finds it, and nothing else changes by it."""
+    found, image = scan(html), "<img src='/o/x'>"
+    places = (found.body_start, found.body_end, found.html_end, found.head_end, found.safe_end, 0)
+    for place in {place for place in places if place is not None}:
+        edited = scan(html[:place] + image + html[place:], images="/o/")
+        assert place in [one.start for one in edited.images]
+        expected = [anchor.start + len(image) * (anchor.start >= place) for anchor in found.anchors]
+        assert [anchor.start for anchor in edited.anchors] == expected
 
 
 @settings(FUZZ)
