@@ -13,17 +13,21 @@ if TYPE_CHECKING:
     from mailnod.errors import ConfigurationError, TrackError
     from mailnod.hookspecs import hookimpl
     from mailnod.model import (
+        Classification,
         Consent,
         ConsentState,
         Decision,
         Delivery,
         Envelope,
         Event,
+        Hit,
         Link,
         Observation,
         Override,
         Route,
+        Signal,
         Verdict,
+        Window,
     )
     from mailnod.send.override import (
         OVERRIDE_KEYWORDS,
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OVERRIDE_KEYWORDS",
+    "Classification",
     "Clock",
     "ConfigurationError",
     "Consent",
@@ -47,6 +52,7 @@ __all__ = [
     "Delivery",
     "Envelope",
     "Event",
+    "Hit",
     "Keyring",
     "Link",
     "Observation",
@@ -54,10 +60,12 @@ __all__ = [
     "Prepared",
     "Route",
     "Settings",
+    "Signal",
     "SystemClock",
     "TrackError",
     "Tracker",
     "Verdict",
+    "Window",
     "hookimpl",
     "is_own_header",
     "make_override",

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from mailnod.model import Consent, Decision, Envelope, Event, Link, Observation
+from mailnod.model import Consent, Decision, Envelope, Event, Link, Observation, Signal, Verdict, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import click
 
     from mailnod.html.plan import Plan
@@ -48,6 +50,16 @@ def message_prepared(envelope: Envelope, plan: Plan, decision: Decision) -> None
 @hookspec
 def observation_recorded(observation: Observation) -> None:
     """Learn that a hit came into the store; it is not judged yet."""
+
+
+@hookspec
+def find_signals(observation: Observation, window: Window) -> Iterable[Signal] | None:
+    """Add evidence for or against a machine; it is weighed with that of the rules."""
+
+
+@hookspec(firstresult=True)
+def override_verdict(observation: Observation, verdict: Verdict) -> Verdict | None:
+    """Set another verdict than the rules came to; None leaves it to the next plugin."""
 
 
 @hookspec

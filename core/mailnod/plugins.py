@@ -34,6 +34,7 @@ class Plugins:
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
         self._failing: set[tuple[str, str]] = set()
+        self._refused: set[tuple[str, str]] = set()
         if load_entry_points:
             self._load_entry_points()
         for plugin in plugins:
@@ -74,6 +75,15 @@ class Plugins:
             if answer is not None and not isinstance(answer, HookError):
                 value = answer
         return value
+
+    def refuse(self, plugin: str, hook: str, why: str) -> None:
+        """Log that a plugin's answer is left out because it is none; once for each plugin and hook.
+
+        :param why: in words, of the plugin: "it answered 3, which is no verdict".
+        """
+        if (plugin, hook) not in self._refused:
+            log.error("plugin %r is not heard in hook %r: %s", plugin, hook, why)
+        self._refused.add((plugin, hook))
 
     def has(self, hook: str) -> bool:
         """Return whether any plugin implements a hook."""

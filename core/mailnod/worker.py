@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from mailnod.assessor import Assessor
 from mailnod.clock import Clock
 from mailnod.errors import StoreError, describe_error
 from mailnod.judge.classify import Judge
-from mailnod.model import Observation, Publication
+from mailnod.model import Observation, Publication, Verdict, Window
 from mailnod.plugins import Plugins
-from mailnod.store.base import WORKER_LEASE, Store
+from mailnod.store.base import REJUDGE_LEASE, WORKER_LEASE, Store
 from mailnod.store.drain import drain
 
-__all__ = ["WorkDone", "Worker"]
+__all__ = ["LEASE_S", "Lease", "WorkDone", "Worker", "name_holder"]
 
 log = logging.getLogger("mailnod.worker")
 
@@ -59,7 +60,7 @@ class Worker:
     ) -> None:
         self._store = store
         self._journal_folder = journal_folder
-        self._judge = judge
+        self._assessor = Assessor(judge=judge, plugins=plugins)
         self._plugins = plugins
         self._clock = clock
         self._settle_s = settle_s
@@ -70,7 +71,7 @@ class Worker:
 
         :raises StoreError: the store cannot be used; hits stay in their journals.
         """
-        lease = _Lease(store=self._store, clock=self._clock, holder=self._name_holder())
+        lease = Lease(store=self._store, clock=self._clock, holder=self._name_holder())
         if not lease.take():
             return None
         drained = drain(
@@ -105,6 +106,8 @@ class Worker:
         while not stop.is_set():
             try:
                 done = self.work_once()
+                if done is not None:
+                    self._give_way()
             except StoreError as error:
                 if not failing:
                     log.warning("hits wait in their journals until the store can be used: %s", error)
@@ -128,12 +131,20 @@ class Worker:
 
     def _judge_batch(self, due: Sequence[Observation], mark: int, holder: str) -> list[Publication]:
         windows = self._store.get_windows(due)
-        judgements = [(o, self._judge.classify(o, window)) for o, window in zip(due, windows, strict=True)]
+        judgements = [(o, self._judge(o, window)) for o, window in zip(due, windows, strict=True)]
         return self._store.publish(judgements, now=self._clock.now(), hit_mark=mark, holder=holder)
 
+    def _judge(self, observation: Observation, window: Window) -> Verdict:
+        standing = self._store.get_verdicts(observation.id) if observation.purged else []
+        return standing[-1][1] if standing else self._assessor.classify(observation, window)
+
     def _name_holder(self) -> str:
-        # Two threads of one process are two workers.
-        return f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}-{self._secret}"
+        return name_holder(self._secret)
+
+    def _give_way(self) -> None:
+        """Let who judges everything again have a turn, where somebody does."""
+        if self._store.get_lease_holder(REJUDGE_LEASE, now=self._clock.now()) is not None:
+            self.release_lease()
 
     def release_lease(self) -> None:
         """Let another worker work at once, where the calling thread holds the lease.
@@ -146,7 +157,12 @@ class Worker:
             log.debug("the lease runs out by itself: %s", error)
 
 
-class _Lease:
+def name_holder(secret: str) -> str:
+    """Return the name under which the calling thread holds leases: two threads of one process are two workers."""
+    return f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}-{secret}"
+
+
+class Lease:
     """The worker's lease, as one pass holds it."""
 
     def __init__(self, *, store: Store, clock: Clock, holder: str) -> None:

@@ -844,6 +844,16 @@ class StoreContract:
         assert store.acquire_lease("work", holder="b", now=after(19), ttl_s=10)
         assert not store.acquire_lease("work", holder="a", now=after(20), ttl_s=10)
 
+    def test_lease_names_its_holder_while_it_lasts(self, store: Store) -> None:
+        """Everybody can read who holds a lease; nobody does once it has run out or was given back."""
+        assert store.get_lease_holder("worker", now=T0) is None
+        store.acquire_lease("worker", holder="a", now=T0, ttl_s=10)
+        assert store.get_lease_holder("worker", now=after(9)) == "a"
+        assert store.get_lease_holder("rejudge", now=after(9)) is None
+        assert store.get_lease_holder("worker", now=after(10)) is None
+        store.release_lease("worker", holder="a")
+        assert store.get_lease_holder("worker", now=T0) is None
+
     def test_lease_is_given_back_by_its_holder_only(self, store: Store) -> None:
         """A release by somebody else does nothing."""
         assert store.acquire_lease("work", holder="a", now=T0, ttl_s=10)

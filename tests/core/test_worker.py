@@ -12,7 +12,7 @@ import pytest
 from mailnod.judge.classify import Judge
 from mailnod.model import EventFilter, Hit, Observation, Verdict, Window
 from mailnod.plugins import Plugins
-from mailnod.store.base import WORKER_LEASE
+from mailnod.store.base import REJUDGE_LEASE, WORKER_LEASE
 from mailnod.store.ids import new_id
 from mailnod.store.journal import Journal
 from mailnod.store.sqlite import SQLiteStore
@@ -228,3 +228,38 @@ def test_threads_of_one_process_are_two_workers(site: Site) -> None:
     worker.release_lease()
     ask()
     assert answers[1] is not None
+
+
+def test_worker_gives_way_to_who_judges_again(site: Site) -> None:
+    """While somebody holds that lease, a worker gives its own back after each pass; else it keeps it."""
+    holders: list[str | None] = []
+
+    class WatchedEvent(threading.Event):
+        """Looks on between two passes instead of waiting."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            """Note who holds the lease, then ask for it; the second time, end."""
+            holders.append(site.store.get_lease_holder(WORKER_LEASE, now=site.clock.now()))
+            if len(holders) == 2:
+                self.set()
+            site.store.acquire_lease(REJUDGE_LEASE, holder="other", now=site.clock.now(), ttl_s=LEASE_S)
+            return self.is_set()
+
+    site.make_worker().run(WatchedEvent())
+    assert holders[0] is not None
+    assert holders[1] is None
+
+
+def test_verdict_stands_where_the_evidence_is_gone(site: Site) -> None:
+    """A hit whose evidence was erased is judged again by nothing, whatever comes into its window."""
+    site.hit()
+    site.clock.advance(SETTLE_S)
+    site.make_worker().work_once()
+    before = site.get_verdicts()
+    with site.store._database.write() as connection:
+        connection.execute("UPDATE observations SET ip = NULL, user_agent_id = NULL, headers = NULL")
+    for link in range(1, 6):
+        site.hit(link=link, ago_s=SETTLE_S - link / 5)
+    work_off(site, site.make_worker())
+    assert site.get_verdicts()[0] == before[0]
+    assert site.store.get_due(now=site.clock.now()) == []

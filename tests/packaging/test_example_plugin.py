@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import configparser
+import importlib
 import logging
 import re
 import sqlite3
@@ -10,14 +12,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from mailnod_example.networks import KnownNetworks
 from mailnod_example.subscribers import Subscribers
 from mailnod_example.utm import UtmPlugin
 
 from mailnod import ConfigurationError, Envelope, Prepared, Settings, Tracker
 from mailnod.collect.collector import Request
-from mailnod.model import Mode
+from mailnod.model import Classification, EventFilter, Mode
+from mailnod.plugins import Plugins
 from mailnod.testing import FrozenClock
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "plugin_example"
 HTML = (
     '<a href="https://example.com/a?x=1#part">a</a> <a href="https://example.com/reset/42">b</a> '
     '<a href="https://example.com/c?utm_source=other">c</a>'
@@ -41,7 +46,7 @@ def clock() -> FrozenClock:
     return FrozenClock()
 
 
-def make_tracker(folder: Path, clock: FrozenClock, *plugins: object) -> Tracker:
+def make_tracker(folder: Path, clock: FrozenClock, *plugins: object, load_entry_points: bool = False) -> Tracker:
     route = {"track_opens": True, "track_clicks": True, "consent": "assumed"}
     settings = Settings.from_mapping(
         {
@@ -57,7 +62,7 @@ def make_tracker(folder: Path, clock: FrozenClock, *plugins: object) -> Tracker:
             "MAILNOD_SETTLE_S": 0,
         }
     )
-    return Tracker(settings, clock=clock, plugins=plugins, load_entry_points=False)
+    return Tracker(settings, clock=clock, plugins=plugins, load_entry_points=load_entry_points)
 
 
 @pytest.fixture
@@ -202,6 +207,53 @@ def test_what_happens_is_logged(tracker: Tracker, clock: FrozenClock, caplog: py
     assert "ada@example.com" not in text
 
 
-def hit(tracker: Tracker, target: str) -> None:
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the example's metadata where those of installed packages stand."""
+    config = configparser.ConfigParser()
+    config.read(EXAMPLE / "setup.cfg")
+    folder = tmp_path / "site" / "mailnod_example-1.0.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: mailnod-example\nVersion: 1.0\n")
+    lines = config["options.entry_points"]["mailnod"].strip()
+    (folder / "entry_points.txt").write_text(f"[mailnod]\n{lines}\n")
+    monkeypatch.syspath_prepend(str(folder.parent))
+
+
+@pytest.mark.usefixtures("installed")
+def test_networks_are_known_through_the_entry_point(
+    tmp_path: Path, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Installed, the plugin calls its monitor a machine and its gateway a scanner, and everybody else what they are."""
+    monkeypatch.setenv("EXAMPLE_MONITORS", "192.0.2.0/24, 2001:db8::/32")
+    monkeypatch.setenv("EXAMPLE_GATEWAYS", "203.0.113.0/24")
+    importlib.reload(importlib.import_module("mailnod_example.networks"))
+    assert "networks" in [name for name, _ in Plugins()]
+    tracker = make_tracker(tmp_path, clock, load_entry_points=True)
+    bodies = {
+        peer: prepare(tracker, campaign="spring").parts[0] for peer in ("192.0.2.7", "203.0.113.7", "198.51.100.7")
+    }
+    for peer, body in bodies.items():
+        found = re.search(r'href="https://app\.example/t(/c/[^"]+)"', body)
+        assert found is not None
+        hit(tracker, found[1], peer=peer)
+    assert tracker.work_once()
+    events = {record.observation.hit.ip: record.event.verdict for record in tracker.store.get_events(EventFilter())}
+    assert {peer: verdict.machine for peer, verdict in events.items()} == dict(
+        zip(bodies, (True, True, False), strict=True)
+    )
+    assert "example.monitor" in events["192.0.2.7"].reason_codes
+    assert events["203.0.113.7"].reason_codes[0] == "override.networks"
+    assert events["203.0.113.7"].classification is Classification.SECURITY_SCANNER
+    tracker.close()
+
+
+def test_unreadable_network_is_refused() -> None:
+    """An entry that is no network is named when the plugin is made."""
+    with pytest.raises(ConfigurationError, match=re.escape("'192.0.2.1/24'")):
+        KnownNetworks(monitors=["192.0.2.1/24"])
+
+
+def hit(tracker: Tracker, target: str, *, peer: str = "198.51.100.7") -> None:
     path, _, query = target.replace("&amp;", "&").partition("?")
-    tracker.reply(Request(method="GET", path=path, query=query, headers=BROWSER, peer="198.51.100.7"))
+    tracker.reply(Request(method="GET", path=path, query=query, headers=BROWSER, peer=peer))

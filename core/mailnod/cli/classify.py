@@ -92,7 +92,7 @@ def classify(
 ) -> None:
     """Say whether a person or a machine sent a request, and why.
 
-    What is not given counts as not captured, which is not the same as empty.
+    What is not given counts as not captured, which is not the same as empty. Plugins are not asked.
     """
     if jsonl:
         _refuse_single(context)

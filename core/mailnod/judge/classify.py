@@ -6,6 +6,7 @@ The rules and their tables load on first use, so that sending mail and taking hi
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mailnod.model import Observation, Signal, Verdict, Window
@@ -35,15 +36,18 @@ class Judge:
         """
         return self.explain(observation, window)[0]
 
-    def explain(self, observation: Observation, window: Window) -> tuple[Verdict, tuple[Signal, ...]]:
+    def explain(
+        self, observation: Observation, window: Window, *, extra: Sequence[Signal] = ()
+    ) -> tuple[Verdict, tuple[Signal, ...]]:
         """Judge one observation and lay the evidence open.
 
         :param observation: the recorded hit; whatever it holds may be forged.
         :param window: what else is known when it is judged.
+        :param extra: signals from elsewhere, which are weighed as those of the rules are.
         :returns: the verdict, and the signals that it rests on, strongest first. Where a machine or a proxy was
             recognised outright, the first signal decided and the others are kept for diagnosis.
         """
-        return self._load().explain(observation, window)
+        return self._load().explain(observation, window, extra)
 
     def _load(self) -> Rules:
         rules = self._rules

@@ -57,12 +57,14 @@ class Rules:
         self._networks = built_in_networks()
         self._network_of = lru_cache(maxsize=4096)(self._look_up)
 
-    def explain(self, observation: Observation, window: Window) -> tuple[Verdict, tuple[Signal, ...]]:
+    def explain(
+        self, observation: Observation, window: Window, extra: Sequence[Signal] = ()
+    ) -> tuple[Verdict, tuple[Signal, ...]]:
         """Judge one observation; parameters and result as :meth:`mailnod.judge.classify.Judge.explain` has them."""
         request = self._read(observation.hit, window)
         finding = find_proxy(request) or _find_by_request(request)
         client = self._agents.read_client(request)
-        around = weigh_window(observation, window, network_of=self._find_network)
+        around = [*weigh_window(observation, window, network_of=self._find_network), *extra]
         signals = [*weigh_headers(request), *around] if finding else [*_weigh(request), *around]
         signals.sort(key=lambda signal: -abs(signal.weight))
         if finding is not None:

@@ -20,10 +20,12 @@ from mailnod.model import (
     Window,
 )
 
-__all__ = ["WORKER_LEASE", "GroupBy", "Store"]
+__all__ = ["REJUDGE_LEASE", "WORKER_LEASE", "GroupBy", "Store"]
 
 #: The lease under which one worker at a time drains, judges and publishes.
 WORKER_LEASE = "worker"
+#: The lease of who judges everything again; while another holds it, a worker gives its own back after each pass.
+REJUDGE_LEASE = "rejudge"
 
 GroupBy = Literal["all", "message", "campaign", "route", "link", "hour"]
 
@@ -226,6 +228,10 @@ class Store(Protocol):
 
     def release_lease(self, name: str, *, holder: str) -> None:
         """Give a lease back; nothing happens where it is not ours."""
+        ...
+
+    def get_lease_holder(self, name: str, *, now: datetime) -> str | None:
+        """Return who holds a lease that has not expired; None where nobody does."""
         ...
 
     def check(self) -> list[str]:

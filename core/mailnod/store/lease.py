@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mailnod.store.rows import to_micros
 
-__all__ = ["acquire", "is_held", "release"]
+__all__ = ["acquire", "get_holder", "is_held", "release"]
 
 _ACQUIRE = """
     INSERT INTO lease (name, holder, expires_at) VALUES (:name, :holder, :now + :ttl)
@@ -30,6 +30,13 @@ def is_held(connection: sqlite3.Connection, name: str, *, holder: str) -> bool:
     """Return whether a lease is the holder's; one that ran out stays theirs until another takes it."""
     row = connection.execute("SELECT 1 FROM lease WHERE name = ? AND holder = ?", (name, holder)).fetchone()
     return row is not None
+
+
+def get_holder(connection: sqlite3.Connection, name: str, *, now: datetime) -> str | None:
+    """Return who holds a lease that has not expired."""
+    select = "SELECT holder FROM lease WHERE name = ? AND expires_at > ?"
+    row = connection.execute(select, (name, to_micros(now))).fetchone()
+    return None if row is None else str(row[0])
 
 
 def release(connection: sqlite3.Connection, name: str, *, holder: str) -> None:

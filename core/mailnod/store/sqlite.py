@@ -199,6 +199,11 @@ class SQLiteStore:
         with self._database.write(durable=False) as connection:
             lease.release(connection, name, holder=holder)
 
+    def get_lease_holder(self, name: str, *, now: datetime) -> str | None:
+        """Return who holds a lease that has not expired."""
+        with self._database.read() as connection:
+            return lease.get_holder(connection, name, now=now)
+
     def check(self) -> list[str]:
         """Read the whole file and return what is wrong with it, in words."""
         try:

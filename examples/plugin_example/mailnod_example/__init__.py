@@ -1,1 +1,1 @@
-"""Plugins for Mailnod, as a package of their own: campaign parameters, a deny-list, and a source of consent."""
+"""Plugins for Mailnod, as a package of their own: campaign parameters, consents, and what an app knows of networks."""
