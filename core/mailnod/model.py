@@ -29,6 +29,7 @@ __all__ = [
     "Hit",
     "Kind",
     "Link",
+    "LinkStyle",
     "Metrics",
     "Mode",
     "Observation",
@@ -55,6 +56,9 @@ HONEYPOT_INDEX = 999_999
 
 #: How several recipients of one message are served.
 RecipientMode = Literal["shared", "split"]
+
+#: What a tracked link holds besides its token: "portable", its destination; "short", the number to look that up by.
+LinkStyle = Literal["portable", "short"]
 
 #: What a judged and published observation is called.
 EventType = Literal["message.opened", "message.clicked"]
@@ -137,6 +141,8 @@ class Route:
     token_max_age_days: int = 30
     #: Whether links in text/plain parts are tracked too, where clicks are.
     text_clicks: bool = False
+    #: "short" links need the store to redirect; portable ones hold their destination.
+    link_style: LinkStyle = "portable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +228,8 @@ class Delivery:
     test: bool = False
     #: First moment at which hits are no longer recorded, as its token says; None means never.
     expires_at: datetime | None = None
+    #: Where its short links lead, by their numbers; None where its links hold their destinations themselves.
+    destinations: Mapping[int, str] | None = None
 
     def __post_init__(self) -> None:
         if len(self.id) != 8:

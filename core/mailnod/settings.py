@@ -248,6 +248,7 @@ _ROUTE_READERS: dict[str, Callable[[Any], Any]] = {
     "excluded_hosts": _read_hosts,
     "token_max_age_days": int,
     "text_clicks": _read_bool,
+    "link_style": str,
 }
 
 
@@ -267,6 +268,8 @@ def _read_route(name: Any, options: Any) -> Route:
     route = Route(name=name, **values)
     if route.consent not in ("required", "assumed"):
         raise ValueError(f"says consent={route.consent!r} on {name!r}, which is neither 'required' nor 'assumed'")
+    if route.link_style not in ("portable", "short"):
+        raise ValueError(f"says link_style={route.link_style!r} on {name!r}, which is neither 'portable' nor 'short'")
     if not 0 <= route.token_max_age_days <= 3650:
         raise ValueError(f"says token_max_age_days={route.token_max_age_days} on {name!r}, not between 0 and 3650")
     return route
@@ -304,7 +307,8 @@ _TABLE = (
         form="a mapping of names to options, or the same as JSON",
         doc="Kinds of mail by name. Options of a route: track_opens, track_clicks (both off), consent ('required', or "
         "'assumed' where you answer for it yourself), purpose, base_url, excluded_hosts, token_max_age_days, "
-        "text_clicks (links in plain text too, where clicks are tracked; off).",
+        "text_clicks (links in plain text too, where clicks are tracked; off), link_style ('portable', or 'short': see "
+        "the page on overrides for what that trades away).",
     ),
     Setting(
         name="default_route",

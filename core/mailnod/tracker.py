@@ -76,6 +76,7 @@ class Tracker:
             suppressed=self._suppressed,
             clock=self.clock,
             new_id=new_id,
+            find_destination=self.store.get_destination,
             trusted_proxies=settings.trusted_proxies,
         )
         self._worker = Worker(
@@ -163,7 +164,7 @@ class Tracker:
     def read(self, request: Request) -> tuple[Reply, Observation | None]:
         """Return the reply to a request for a tracking path, and what to record before it leaves; never raises.
 
-        Touches no disk. :meth:`reply` is this and :meth:`record` in one.
+        Touches no disk, but for a short link. :meth:`reply` is this and :meth:`record` in one.
         """
         self._start_worker()
         return self.collector.read(request)

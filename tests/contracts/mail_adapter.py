@@ -12,11 +12,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 
@@ -498,6 +499,23 @@ class MailAdapterContract(ABC):
         assert texts[0].strip() == Draft().text
         assert texts[1].startswith(f"The text part: {BASE}/c/")
 
+    def test_short_links_lead_on_and_count_where_the_route_asks_for_them(
+        self, server: MailServer, open_adapter: OpenAdapter
+    ) -> None:
+        """A short link holds no destination, redirects as long as its store is there, and is a click like any other."""
+        routes = {"default": {**TRACKS["routes"]["default"], "link_style": "short"}}  # type: ignore[index]
+        adapter = open_adapter({**TRACKS, "routes": routes})
+        adapter.send(adapter.build(Draft()))
+        (mail,) = server.received
+        (path,) = re.findall(rf"{BASE}(/c/[^\"]*)", mail.html)
+        assert re.fullmatch(r"/c/[\w-]{32}\.0", path)
+        assert get(adapter.tracker, f"/t{path}") == ("302 Found", LINK)
+        assert get(adapter.tracker, f"/t{path[:-1]}1") == ("404 Not Found", None)
+        (delivery,) = adapter.tracker.store.get_deliveries()
+        adapter.tracker.work_once()
+        (due,) = adapter.tracker.store.get_due(now=adapter.tracker.clock.now() + timedelta(minutes=1))
+        assert (due.delivery_id, due.hit.link_index, due.hit.url) == (delivery.id, 0, LINK)
+
     def test_a_test_is_tracked_and_not_counted(self, server: MailServer, open_adapter: OpenAdapter) -> None:
         """Mail that is called a test carries pixel and links, and no number moves."""
         adapter = open_adapter()
@@ -628,6 +646,22 @@ def send_with(adapter: MailAdapter, axis: str, wishes: Mapping[str, bool]) -> No
     message = adapter.build(Draft(headers=header, attributes=attributes))
     with tracking(**{name: wishes["context"]}) if "context" in wishes else nullcontext():
         adapter.send(message, **({name: wishes["keyword"]} if "keyword" in wishes else {}))
+
+
+def get(tracker: Tracker, path: str) -> tuple[str, str | None]:
+    """Ask an app that the tracker wraps for a path, and return its status and where it redirects to."""
+    replies: list[tuple[str, dict[str, str]]] = []
+
+    def start(status: str, headers: list[tuple[str, str]], _: object = None) -> Any:
+        replies.append((status, dict(headers)))
+
+    environ: dict[str, Any] = {"PATH_INFO": path, "REMOTE_ADDR": "203.0.113.9"}
+    setup_testing_defaults(environ)
+
+    # Only a tracking path is answered; anything else would reach an app that fails.
+    list(tracker.wrap_wsgi(lambda *_: pytest.fail("no hit"))(environ, start))
+    ((status, headers),) = replies
+    return status, headers.get("Location")
 
 
 def assert_leaves_as_it_came(adapter: MailAdapter, server: MailServer, draft: Draft) -> None:

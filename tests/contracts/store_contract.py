@@ -440,6 +440,24 @@ class StoreContract:
         assert store.add_observations([], settle_s=0) == []
         assert store.publish([], now=T0) == []
 
+    def test_short_links_lead_where_their_delivery_says(self, store: Store) -> None:
+        """A short link's number leads where it led in the delivery's own mail, and nowhere else."""
+        spring = {0: "https://shop.example/spring?a=1&b=2", 12: "https://shop.example/café"}
+        first, second, other, none = (
+            make_delivery(destinations=destinations)
+            for destinations in (spring, dict(reversed(spring.items())), {0: "https://shop.example/autumn"}, None)
+        )
+        store.add_deliveries([first, second])
+        store.add_deliveries([other, none, first])
+        for delivery in (first, second):
+            assert store.get_destination(delivery.id, 0) == spring[0]
+            assert store.get_destination(delivery.id, 12) == spring[12]
+            assert store.get_destination(delivery.id, 1) is None
+        assert store.get_destination(other.id, 0) == "https://shop.example/autumn"
+        assert store.get_destination(none.id, 0) is None
+        assert store.get_destination(b"unknown.", 0) is None
+        assert store.get_deliveries() == [none, other, second, first]
+
     # -- judge --------------------------------------------------------------------------------------------------------
 
     def test_observation_is_due_when_it_has_settled(self, store: Store) -> None:

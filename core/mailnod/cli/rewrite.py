@@ -21,7 +21,7 @@ from mailnod.cli.rewrite_files import write_files
 from mailnod.errors import ConfigurationError, RewriteError
 from mailnod.html.encoded import EncodedHtml, decode_html
 from mailnod.html.plan import Plan, compile_plan
-from mailnod.model import Mode
+from mailnod.model import LinkStyle, Mode
 from mailnod.send.mime import RawMessage, read_message
 from mailnod.tokens import Key, Keyring, KeyState, new_secret
 
@@ -41,6 +41,7 @@ class Wishes:
     opens: bool
     clicks: bool
     list_unsubscribe: str | None = None
+    link_style: LinkStyle = "portable"
 
     def override(self, options: Mapping[str, Any]) -> Wishes:
         """Return the wishes of one row; its options go before the flags, and consent that is not granted before all."""
@@ -50,6 +51,7 @@ class Wishes:
             opens=granted and options.get("opens", self.opens) is True,
             clicks=granted and options.get("clicks", self.clicks) is True,
             list_unsubscribe=options.get("list_unsubscribe", self.list_unsubscribe),
+            link_style=self.link_style,
         )
 
 
@@ -136,6 +138,7 @@ class Rewriter:
             tag_link=self._keyring.tag_link,
             track_opens=wishes.opens,
             track_clicks=wishes.clicks,
+            link_style=wishes.link_style,
             list_unsubscribe=wishes.list_unsubscribe,
         )
 
@@ -145,6 +148,13 @@ class Rewriter:
 @click.option("--base-url", help="Where the collector is reached; MAILNOD_BASE_URL where it is not given.")
 @click.option("--no-opens", is_flag=True, help="Add no pixel.")
 @click.option("--no-clicks", is_flag=True, help="Leave links alone.")
+@click.option(
+    "--link-style",
+    type=click.Choice(["portable", "short"]),
+    default="portable",
+    show_default=True,
+    help="Whether links hold their destination, or a number that the store knows it by.",
+)
 @click.option(
     "--output-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -160,6 +170,7 @@ def rewrite(
     base_url: str | None,
     no_opens: bool,
     no_clicks: bool,
+    link_style: LinkStyle,
     output_dir: Path | None,
     as_json: bool,
     jsonl: bool,
@@ -178,7 +189,9 @@ def rewrite(
         raise click.UsageError("several files need --output-dir, where each is written under its own name.")
     if output_dir is None and files and files[0].endswith(".mbox"):
         raise click.UsageError("an .mbox file holds many messages, and needs --output-dir.")
-    wishes = Wishes(base_url=base_url or cli.settings.base_url, opens=not no_opens, clicks=not no_clicks)
+    wishes = Wishes(
+        base_url=base_url or cli.settings.base_url, opens=not no_opens, clicks=not no_clicks, link_style=link_style
+    )
     rewriter = _make_rewriter(cli)
     if output_dir is not None:
         _write(files, output_dir, rewriter, wishes, as_json=as_json)

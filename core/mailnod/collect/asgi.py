@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from mailnod.collect.collector import Request
-from mailnod.collect.paths import cut_any, cut_prefix, quote_path, read_prefixes
+from mailnod.collect.paths import SHORT_LINK, cut_any, cut_prefix, quote_path, read_prefixes
 from mailnod.collect.ticks import Ticks
 from mailnod.model import Observation, Reply
 
@@ -23,7 +23,10 @@ class Collecting(Protocol):
     """The two steps of the collector; see :class:`~mailnod.collect.collector.Collector`."""
 
     def read(self, request: Request) -> tuple[Reply, Observation | None]:
-        """Return the reply, and what must be recorded before it leaves; touches no disk, never raises."""
+        """Return the reply, and what must be recorded before it leaves; never raises.
+
+        It touches no disk, but for a short link.
+        """
         ...
 
     def record(self, observations: Sequence[Observation]) -> None:
@@ -90,7 +93,10 @@ class _Answerer:
             headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
             peer=client[0] if client else None,
         )
-        reply, observation = self._collector.read(request)
+        if SHORT_LINK.fullmatch(path):
+            reply, observation = await asyncio.to_thread(self._collector.read, request)
+        else:
+            reply, observation = self._collector.read(request)
         if observation is not None:
             await self._get_ticks().add(observation)
         await _reply(reply, send)

@@ -7,15 +7,16 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Protocol
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from mailnod.clock import Clock
 from mailnod.collect.location import to_location
-from mailnod.collect.paths import MAX_TARGET_CHARS
+from mailnod.collect.paths import MAX_TARGET_CHARS, SHORT_LINK
 from mailnod.collect.suppressed import Suppressed
-from mailnod.errors import TokenError, describe_error
+from mailnod.errors import StoreUnavailableError, TokenError, describe_error
 from mailnod.html.urls import check_destination
 from mailnod.model import Claims, Hit, Kind, Mode, Observation, Reply, TokenState
 from mailnod.tokens import Keyring
@@ -32,6 +33,8 @@ MAX_HEADER_CHARS = 512
 MAX_HEADERS_CHARS = 4096
 
 _CLICK = re.compile(r"/c/([^/.]+)\.([0-9]{1,6})\.([^/.]+)", re.ASCII)
+#: How many destinations of short links a process remembers.
+_REMEMBERED = 4096
 _KEPT = re.compile(
     r"user-agent|accept(-(charset|encoding|language))?|sec-(ch-ua(-[a-z-]{1,24})?|fetch-[a-z]{1,8}|purpose|gpc)"
     r"|(x-)?purpose|x-moz|via",
@@ -89,6 +92,8 @@ class Collector:
 
     :param journal: takes each hit before its reply leaves.
     :param suppressed: tells from memory who has withdrawn.
+    :param find_destination: returns where the link of a delivery's number leads that is looked up, None where there is
+        none; raises StoreUnavailableError where it cannot be looked up. None knows of no such links.
     :param new_id: makes the id of an observation from the time of its hit.
     :param trusted_proxies: peers whose ``X-Forwarded-For`` is believed.
     """
@@ -101,6 +106,7 @@ class Collector:
         suppressed: Suppressed,
         clock: Clock,
         new_id: Callable[[datetime], bytes],
+        find_destination: Callable[[bytes, int], str | None] | None = None,
         trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
     ) -> None:
         self._keyring = keyring
@@ -108,6 +114,7 @@ class Collector:
         self._suppressed = suppressed
         self._clock = clock
         self._new_id = new_id
+        self._find_destination = None if find_destination is None else _remember(find_destination)
         self._trusted_proxies = tuple(trusted_proxies)
         #: Hits that were answered and could not be written since this process began.
         self.lost = 0
@@ -115,7 +122,8 @@ class Collector:
     def collect(self, request: Request) -> Reply:
         """Return the reply to a request whose path begins with ``/o/`` or ``/c/``; never raises.
 
-        The pixel's reply is the same whatever its token says; a click without a genuine token and tag gets 404.
+        The pixel's reply is the same whatever its token says; a click without a genuine token and tag, or without a
+        destination that its short link stands for, gets 404.
         """
         reply, observation = self.read(request)
         if observation is not None:
@@ -123,7 +131,9 @@ class Collector:
         return reply
 
     def read(self, request: Request) -> tuple[Reply, Observation | None]:
-        """Return the reply to a request, and what must be recorded before it leaves; touches no disk, never raises.
+        """Return the reply to a request, and what must be recorded before it leaves; never raises.
+
+        It touches no disk, but for a short link (:data:`~mailnod.collect.paths.SHORT_LINK`) that is looked up.
 
         :param request: as for :meth:`collect`, which does both steps.
         """
@@ -161,6 +171,9 @@ class Collector:
         return PIXEL_REPLY, _Found(claims=claims, mode=claims.opens, kind="open")
 
     def _click(self, request: Request) -> tuple[Reply, _Found | None]:
+        short = SHORT_LINK.fullmatch(request.path)
+        if short is not None:
+            return self._click_short(short[1], int(short[2]))
         match = _CLICK.fullmatch(request.path)
         if match is None or len(request.query) > MAX_TARGET_CHARS:
             return _NOT_FOUND, None
@@ -171,12 +184,20 @@ class Collector:
                 self._keyring.verify_link(claims, index, url, match[3])
             except TokenError:
                 continue
-            location = _locate(url)
-            if location is None:
-                return _NOT_FOUND, None
-            found = _Found(claims=claims, mode=claims.clicks, kind="click", link_index=index, url=url)
-            return _reply(302, (("Location", location), ("Content-Type", "text/plain"))), found
+            return _lead_on(claims, index, url)
         return _NOT_FOUND, None
+
+    def _click_short(self, token: str, index: int) -> tuple[Reply, _Found | None]:
+        if self._find_destination is None:
+            return _NOT_FOUND, None
+        try:
+            claims = self._keyring.verify(token, now=self._clock.now())
+            return _lead_on(claims, index, self._find_destination(claims.delivery_id, index))
+        except (TokenError, LookupError):
+            return _NOT_FOUND, None
+        except StoreUnavailableError as error:
+            log.error("a short link could not be looked up, and leads nowhere for now: %s", describe_error(error))
+            return _LATER, None
 
     def _observe(self, request: Request, found: _Found) -> Observation | None:
         claims = found.claims
@@ -252,6 +273,28 @@ def _read_destinations(query: str) -> Iterable[str]:
         yield unquote_to_bytes(candidate.encode("latin-1", "replace")).decode("utf-8", "replace")
 
 
+def _remember(find: Callable[[bytes, int], str | None]) -> Callable[[bytes, int], str]:
+    """Return a look-up that remembers what it finds, and raises LookupError where there is nothing."""
+
+    @lru_cache(maxsize=_REMEMBERED)
+    def find_known(delivery_id: bytes, index: int) -> str:
+        url = find(delivery_id, index)
+        # What is raised is not remembered.
+        if url is None:
+            raise LookupError("the delivery has no such short link")
+        return url
+
+    return find_known
+
+
+def _lead_on(claims: Claims, index: int, url: str) -> tuple[Reply, _Found | None]:
+    location = _locate(url)
+    if location is None:
+        return _NOT_FOUND, None
+    found = _Found(claims=claims, mode=claims.clicks, kind="click", link_index=index, url=url)
+    return _reply(302, (("Location", location), ("Content-Type", "text/plain"))), found
+
+
 def _locate(url: str) -> str | None:
     try:
         return to_location(url) if check_destination(url) else None
@@ -286,3 +329,4 @@ def _reply(status: int, headers: tuple[tuple[str, str], ...], body: bytes = b"")
 PIXEL_REPLY = _reply(200, (("Content-Type", "image/gif"),), PIXEL)
 _NOT_ALLOWED = _reply(405, (("Allow", "GET, HEAD"), ("Content-Type", "text/plain")), b"Method not allowed.\n")
 _NOT_FOUND = _reply(404, (("Content-Type", "text/plain"),), b"Not found.\n")
+_LATER = _reply(503, (("Retry-After", "5"), ("Content-Type", "text/plain")), b"Please try again in a moment.\n")

@@ -6,12 +6,14 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
-__all__ = ["MAX_TARGET_CHARS", "cut_any", "cut_prefix", "quote_path", "read_prefixes"]
+__all__ = ["MAX_TARGET_CHARS", "SHORT_LINK", "cut_any", "cut_prefix", "quote_path", "read_prefixes"]
 
 #: The longest path and query that is looked at, in characters; links that we make have at most 2,000.
 MAX_TARGET_CHARS = 8192
 
 _KINDS = ("/o/", "/c/")
+#: The path of a link without its destination, which the store knows: token and number.
+SHORT_LINK = re.compile(r"/c/([^/.]+)\.([0-9]{1,6})", re.ASCII)
 #: What our own paths look like; beside an app that has the whole host, nothing else is taken from it.
 _OURS = re.compile(r"/o/[\w-]{32}\.gif|/c/[\w-]{32}\.[0-9]{1,6}(\.[\w-]{16})?", re.ASCII)
 

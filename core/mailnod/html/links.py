@@ -11,10 +11,10 @@ from mailnod.html.scan import Anchor
 from mailnod.html.syntax import Attribute
 from mailnod.html.unsubscribe import find_targets, is_unsubscribe_text
 from mailnod.html.urls import MAX_TRACKED_URL, TrackingBase, find_destination, is_excluded, quote_destination
-from mailnod.model import Link
+from mailnod.model import Link, LinkStyle
 from mailnod.tokens import TOKEN_CHARS
 
-__all__ = ["OWN_ATTRIBUTE", "LinkRules", "TrackedLink", "decide_links"]
+__all__ = ["OWN_ATTRIBUTE", "LinkRules", "TrackedLink", "decide_links", "make_suffix"]
 
 #: Our own per-link attribute; it never leaves with the mail.
 OWN_ATTRIBUTE: Final = "data-mailnod"
@@ -41,6 +41,7 @@ class LinkRules:
     #: Returns the tag of 16 characters that seals a position and its destination.
     tag_link: Callable[[int, str], str]
     track_clicks: bool
+    link_style: LinkStyle = "portable"
     excluded_hosts: Sequence[str] = ()
     #: Value of the mail's ``List-Unsubscribe`` header.
     list_unsubscribe: str | None = None
@@ -54,7 +55,7 @@ class TrackedLink(NamedTuple):
     """A decided link and what is to be edited in its tag."""
 
     link: Link
-    #: ``.index.tag?u=destination``, which follows the token in the new URL; "" where the link stays as it is.
+    #: What :func:`make_suffix` says, which follows the token in the new URL; "" where the link stays as it is.
     suffix: str
     #: Each of our own attributes.
     own_attributes: Sequence[Attribute]
@@ -96,10 +97,17 @@ def _track(link: Link, rules: LinkRules) -> tuple[Link, str]:
     if rules.allow_link is not None and not rules.allow_link(link):
         return replace(link, tracked=False, reason="refused by a plugin"), ""
     link = _change(link, rules)
-    suffix = f".{link.index}.{rules.tag_link(link.index, link.url)}?u={quote_destination(link.url)}"
+    suffix = make_suffix(link, rules.link_style, rules.tag_link)
     if len(rules.base.url) + len("/c/") + TOKEN_CHARS + len(suffix) > MAX_TRACKED_URL:
         return replace(link, tracked=False, reason="too long"), ""
     return link, suffix
+
+
+def make_suffix(link: Link, style: LinkStyle, tag_link: Callable[[int, str], str]) -> str:
+    """Return what follows the token in a tracked URL: ``.index`` in a short link, else ``.index.tag?u=destination``."""
+    if style == "short":
+        return f".{link.index}"
+    return f".{link.index}.{tag_link(link.index, link.url)}?u={quote_destination(link.url)}"
 
 
 def _change(link: Link, rules: LinkRules) -> Link:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from mailnod.html.links import make_suffix
 from mailnod.html.unsubscribe import find_targets
 from mailnod.html.urls import (
     MAX_TRACKED_URL,
@@ -14,9 +15,8 @@ from mailnod.html.urls import (
     find_destination,
     is_excluded,
     parse_base,
-    quote_destination,
 )
-from mailnod.model import Link
+from mailnod.model import Link, LinkStyle
 from mailnod.tokens import TOKEN_CHARS
 
 __all__ = ["TextPlan", "compile_text"]
@@ -56,6 +56,7 @@ def compile_text(
     base_url: str,
     tag_link: Callable[[int, str], str],
     first_index: int,
+    link_style: LinkStyle = "portable",
     excluded_hosts: Sequence[str] = (),
     list_unsubscribe: str | None = None,
     allow_link: Callable[[Link], bool] | None = None,
@@ -66,6 +67,7 @@ def compile_text(
     :param base_url: where the collector is reached.
     :param tag_link: returns the tag that seals a link's position and destination.
     :param first_index: position of the first link; those of the HTML come before.
+    :param link_style: what the links hold.
     :param excluded_hosts: lower case; ``.example.com`` means that host and every host below it.
     :param list_unsubscribe: the mail's ``List-Unsubscribe`` header; its targets are not tracked.
     :param allow_link: whether a link that all rules let through is tracked.
@@ -92,7 +94,7 @@ def compile_text(
         if link.tracked and change_url is not None:
             changed = find_destination(change_url(link.url, link))
             link = link if changed.obstacle else replace(link, url=changed.url)
-        suffix = f".{index}.{tag_link(index, link.url)}?u={quote_destination(link.url)}" if link.tracked else ""
+        suffix = make_suffix(link, link_style, tag_link) if link.tracked else ""
         if len(base.url) + len("/c/") + TOKEN_CHARS + len(suffix) > MAX_TRACKED_URL:
             link = replace(link, tracked=False, reason="too long")
         links.append(link)

@@ -17,7 +17,7 @@ from mailnod.html.proof import is_proven
 from mailnod.html.scan import Scan, scan
 from mailnod.html.syntax import Attribute
 from mailnod.html.urls import TrackingBase, parse_base, quote_destination
-from mailnod.model import Link
+from mailnod.model import Link, LinkStyle
 from mailnod.tokens import TAG_CHARS, TOKEN_CHARS
 
 __all__ = ["CLIP_BYTES", "Edit", "PixelPlace", "Plan", "compile_plan"]
@@ -62,6 +62,8 @@ class Plan:
     edits: tuple[Edit, ...]
     #: Where the collector is reached.
     base: TrackingBase
+    #: What its links hold.
+    link_style: LinkStyle = "portable"
 
     @property
     def changed(self) -> bool:
@@ -121,6 +123,8 @@ class Plan:
         """Tell whether an edited ``href`` is what was planned for the link."""
         if not link.tracked:
             return raw == link.raw
+        if self.link_style == "short":
+            return raw == f"{self.base.url}/c/{_DUMMY_TOKEN}.{link.index}"
         start, end = f"{self.base.url}/c/{_DUMMY_TOKEN}.{link.index}.", f"?u={quote_destination(link.url)}"
         return raw.startswith(start) and raw.endswith(end) and len(raw) == len(start) + TAG_CHARS + len(end)
 
@@ -132,6 +136,7 @@ def compile_plan(
     tag_link: Callable[[int, str], str],
     track_opens: bool,
     track_clicks: bool,
+    link_style: LinkStyle = "portable",
     excluded_hosts: Sequence[str] = (),
     list_unsubscribe: str | None = None,
     allow_link: Callable[[Link], bool] | None = None,
@@ -144,6 +149,7 @@ def compile_plan(
     :param tag_link: returns the tag of 16 URL-safe characters that seals a link's position and destination.
     :param track_opens: whether a pixel is added.
     :param track_clicks: whether links lead to the collector. With both off the text stays as it is.
+    :param link_style: what the links hold; where short ones lead must be in the store before the mail leaves.
     :param excluded_hosts: lower case; ``.example.com`` means that host and every host below it.
     :param list_unsubscribe: the mail's ``List-Unsubscribe`` header; its targets are not tracked.
     :param allow_link: whether a link that all rules let through is tracked.
@@ -158,6 +164,7 @@ def compile_plan(
         base=base,
         tag_link=tag_link,
         track_clicks=track_clicks,
+        link_style=link_style,
         excluded_hosts=excluded_hosts,
         list_unsubscribe=list_unsubscribe,
         allow_link=allow_link,
@@ -176,7 +183,15 @@ def compile_plan(
         if pixel != "none":
             edits.append(Edit(offset, offset, f'<img src="{base.url}/o/', _PIXEL_TAIL))
     edits.sort()
-    plan = Plan(source=html, links=links, pieces=_cut(html, edits), pixel=pixel, edits=tuple(edits), base=base)
+    plan = Plan(
+        source=html,
+        links=links,
+        pieces=_cut(html, edits),
+        pixel=pixel,
+        edits=tuple(edits),
+        base=base,
+        link_style=link_style,
+    )
     if plan.changed and not is_proven(plan, found):
         plan.verify()
     return plan

@@ -39,6 +39,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _QUOTED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~/:?@,%"
 _UNQUOTED = re.compile(rf"[^{re.escape(_QUOTED.decode())}]")
 _ESCAPES = {chr(number): f"%{number:02X}" for number in range(0x80)}
+# A short link ends with its number.
+_LINK_PATH = re.compile(r"/c/[\w\-]{32}\.\d{1,9}(?:\.[\w\-]{16})?", re.ASCII)
 _EDGE = "".join(map(chr, range(0x21)))
 _AUTHORITY_END = re.compile(r"[/\\?#]")
 _TAIL_START = re.compile(r"[?#]")
@@ -219,7 +221,7 @@ class TrackingBase:
 
     def owns_link(self, url: str) -> bool:
         """Tell whether a URL is a tracked link of ours, by origin and path."""
-        return "/c/" in url and bool(re.fullmatch(r"/c/[\w\-]{32}\.\d{1,9}\.[\w\-]{16}", self._below(url), re.ASCII))
+        return "/c/" in url and bool(_LINK_PATH.fullmatch(self._below(url)))
 
     def owns_pixel(self, url: str) -> bool:
         """Tell whether a URL is a pixel of ours, by origin and path."""

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from mailnod.html.plain import TextPlan, compile_text
 from mailnod.html.plan import Plan, compile_plan
-from mailnod.model import Envelope, Link, Route
+from mailnod.model import Envelope, Link, LinkStyle, Route
 from mailnod.plugins import Plugins
 from mailnod.tokens import Keyring
 
@@ -30,6 +30,7 @@ class Target:
     excluded_hosts: tuple[str, ...]
     #: The value of that header (RFC 2369); links to its targets are left alone.
     list_unsubscribe: str | None
+    link_style: LinkStyle
 
     @classmethod
     def of(
@@ -48,7 +49,12 @@ class Target:
         """
         hosts = (*excluded_hosts, *route.excluded_hosts)
         return cls(
-            base_url=base_url, opens=opens, clicks=clicks, excluded_hosts=hosts, list_unsubscribe=list_unsubscribe
+            base_url=base_url,
+            opens=opens,
+            clicks=clicks,
+            excluded_hosts=hosts,
+            list_unsubscribe=list_unsubscribe,
+            link_style=route.link_style,
         )
 
 
@@ -86,6 +92,7 @@ class Compiler:
             base_url=target.base_url,
             tag_link=self._keyring.tag_link,
             first_index=first_index,
+            link_style=target.link_style,
             excluded_hosts=target.excluded_hosts,
             list_unsubscribe=target.list_unsubscribe,
             allow_link=self._ask_about(envelope) if self._plugins.has("allow_link") else None,
@@ -106,6 +113,7 @@ class Compiler:
             tag_link=self._keyring.tag_link,
             track_opens=target.opens,
             track_clicks=target.clicks,
+            link_style=target.link_style,
             excluded_hosts=target.excluded_hosts,
             list_unsubscribe=target.list_unsubscribe,
             allow_link=allow_link,

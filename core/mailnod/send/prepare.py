@@ -161,6 +161,16 @@ class Preparer:
     def _is_test(self, envelope: Envelope, layers: Layers) -> bool:
         return bool(pick(layers, "test")) or all(map(self._settings.is_test_recipient, envelope.recipients))
 
+    def _compile(self, draft: Draft, target: Target, *, texts: bool) -> tuple[tuple[Plan, ...], tuple[TextPlan, ...]]:
+        plans = tuple(self._compiler.compile(part, target, envelope=draft.envelope) for part in draft.parts)
+        if not (texts and target.clicks):
+            return plans, ()
+        first = max(len(plan.links) for plan in plans)
+        compile_text = self._compiler.compile_text
+        return plans, tuple(
+            compile_text(text, target, envelope=draft.envelope, first_index=first) for text in draft.texts
+        )
+
     def _rewrite(self, draft: Draft, decision: Decision, route: Route, base_url: str, *, test: bool) -> Prepared:
         target = Target.of(
             route,
@@ -170,14 +180,11 @@ class Preparer:
             clicks=decision.clicks is not Mode.NONE,
             list_unsubscribe=draft.list_unsubscribe,
         )
-        plans = tuple(self._compiler.compile(part, target, envelope=draft.envelope) for part in draft.parts)
-        text_plans: tuple[TextPlan, ...] = ()
-        if route.text_clicks and target.clicks:
-            first = max(len(plan.links) for plan in plans)
-            text_plans = tuple(
-                self._compiler.compile_text(text, target, envelope=draft.envelope, first_index=first)
-                for text in draft.texts
-            )
+        plans, text_plans = self._compile(draft, target, texts=route.text_clicks)
+        destinations = _number_links(plans, text_plans) if target.link_style == "short" else None
+        if target.link_style == "short" and destinations is None:
+            # Two parts number different links alike, so no number tells where to go.
+            plans, text_plans = self._compile(draft, replace(target, link_style="portable"), texts=route.text_clicks)
         decision = _match_plans(decision, plans, text_plans)
         if not decision.tracked:
             return _keep(draft, decision)
@@ -189,6 +196,7 @@ class Preparer:
             link_count=_count_links(plans) + _count_links(text_plans),
             expires_at=last_day.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1),
             test=test,
+            destinations=destinations or None,
         )
         token = self._keyring.sign(
             delivery.id,
@@ -218,6 +226,16 @@ def _add_context(envelope: Envelope, layers: Layers) -> Envelope:
 def _count_links(plans: Sequence[Plan] | Sequence[TextPlan]) -> int:
     """Return how many links are tracked; alternatives of one message show the same ones, so the most counts."""
     return max((sum(link.tracked for link in plan.links) for plan in plans), default=0)
+
+
+def _number_links(plans: Sequence[Plan], text_plans: Sequence[TextPlan]) -> dict[int, str] | None:
+    """Return where each number leads; None where it leads to different places in different parts."""
+    destinations: dict[int, str] = {}
+    for links in (*(plan.links for plan in plans), *(plan.links for plan in text_plans)):
+        for link in links:
+            if link.tracked and destinations.setdefault(link.index, link.url) != link.url:
+                return None
+    return destinations
 
 
 def _match_plans(decision: Decision, plans: Sequence[Plan], text_plans: Sequence[TextPlan]) -> Decision:

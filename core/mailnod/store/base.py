@@ -105,6 +105,13 @@ class Store(Protocol):
         """
         ...
 
+    def get_destination(self, delivery_id: bytes, index: int) -> str | None:
+        """Return where a short link of a delivery leads; None where it has none of that number.
+
+        Redirects work for ever: what this reads is kept when the delivery itself is forgotten.
+        """
+        ...
+
     def add_observations(self, observations: Sequence[Observation], *, settle_s: float) -> list[Observation]:
         """Take observations in from a journal, each once, and queue them for judging.
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from mailnod.model import Delivery, DeliveryState
 from mailnod.store import consents, rollups
 from mailnod.store.addresses import get_domain, hash_address
+from mailnod.store.links import LinkSets
 from mailnod.store.rows import DELIVERY_COLUMNS, list_columns, read_delivery, to_micros, to_text, write_delivery
 
 __all__ = ["DELIVERY_FIELDS", "WENT_TO", "add_deliveries", "get_deliveries", "get_delivery", "set_states"]
@@ -36,7 +37,9 @@ DELIVERY_FIELDS = f"""
     (SELECT json_group_array(address) FROM (
         SELECT coalesce(r.address, '') AS address
         FROM delivery_recipients AS dr LEFT JOIN recipients AS r ON r.id = dr.recipient_id
-        WHERE dr.delivery_id = d.id ORDER BY dr.position))
+        WHERE dr.delivery_id = d.id ORDER BY dr.position)),
+    (SELECT destinations FROM short_links AS sl JOIN link_sets AS ls ON ls.id = sl.link_set_id
+        WHERE sl.delivery_id = d.id)
 """
 #: The ids of the deliveries that went to an address, which is given by its hash.
 WENT_TO = """
@@ -52,6 +55,7 @@ def add_deliveries(connection: sqlite3.Connection, deliveries: Sequence[Delivery
     """
     key = consents.get_key(connection)
     withdrawn = frozenset[bytes]() if consent_mark is None else consents.get_withdrawn_since(connection, consent_mark)
+    link_sets = LinkSets(connection)
     accepted: list[rollups.Accepted] = []
     for delivery in deliveries:
         if connection.execute(_INSERT, write_delivery(delivery)).rowcount == 0:
@@ -64,6 +68,8 @@ def add_deliveries(connection: sqlite3.Connection, deliveries: Sequence[Delivery
                 for position, (recipient, address) in enumerate(zip(hashes, delivery.envelope.recipients, strict=True))
             ],
         )
+        if delivery.destinations is not None:
+            link_sets.assign(delivery.id, delivery.destinations)
         if not withdrawn.isdisjoint(hashes):
             consents.suppress_delivery(connection, delivery.id)
         if delivery.accepted_at is not None and not delivery.test:

@@ -16,7 +16,7 @@ from mailnod.store.deliveries import DELIVERY_FIELDS, WENT_TO
 from mailnod.store.observations import OBSERVATION_FIELDS
 from mailnod.store.rollups import Groups, Rollups
 from mailnod.store.rows import (
-    DELIVERY_COLUMNS,
+    DELIVERY_VALUES,
     EVENT_COLUMNS,
     OBSERVATION_COLUMNS,
     VERDICT_COLUMNS,
@@ -195,7 +195,7 @@ def _read_facts(row: Sequence[Any]) -> tuple[Observation, Event | None]:
 def _read_record(row: Sequence[Any]) -> EventRecord:
     observation, event = _read_facts(row)
     assert event is not None, "every row of the statement has an event"  # noqa: S101
-    delivery = row[-len(DELIVERY_COLUMNS) - 1 :]
+    delivery = row[-DELIVERY_VALUES:]
     return EventRecord(
         event=event, observation=observation, delivery=None if delivery[0] is None else read_delivery(delivery)
     )

@@ -25,6 +25,7 @@ from mailnod.model import (
 __all__ = [
     "CONSENT_COLUMNS",
     "DELIVERY_COLUMNS",
+    "DELIVERY_VALUES",
     "EVENT_COLUMNS",
     "OBSERVATION_COLUMNS",
     "VERDICT_COLUMNS",
@@ -39,6 +40,7 @@ __all__ = [
     "to_text",
     "write_consent_record",
     "write_delivery",
+    "write_destinations",
     "write_observation",
     "write_verdict",
 ]
@@ -80,6 +82,8 @@ DELIVERY_COLUMNS = (
     "test",
     "expires_at",
 )
+#: How many values :func:`read_delivery` reads.
+DELIVERY_VALUES = len(DELIVERY_COLUMNS) + 2
 VERDICT_COLUMNS = (
     "detected",
     "probability",
@@ -180,9 +184,12 @@ def write_delivery(delivery: Delivery) -> tuple[Any, ...]:
 
 
 def read_delivery(row: Row) -> Delivery:
-    """Return the delivery of a row in the order of :data:`DELIVERY_COLUMNS`, its recipients as a JSON list behind."""
+    """Return the delivery of a row in the order of :data:`DELIVERY_COLUMNS`.
+
+    Behind those stand its recipients as a JSON list, and what :func:`write_destinations` returned, or None.
+    """
     id_, message_id, subject, sent_at, campaign, tags, metadata, route, opens, clicks, reasons, *rest = row
-    link_count, state, accepted_at, test, expires_at, recipients = rest
+    link_count, state, accepted_at, test, expires_at, recipients, destinations = rest
     return Delivery(
         id=id_,
         envelope=Envelope(
@@ -200,7 +207,13 @@ def read_delivery(row: Row) -> Delivery:
         accepted_at=None if accepted_at is None else from_micros(accepted_at),
         test=bool(test),
         expires_at=None if expires_at is None else from_micros(expires_at),
+        destinations=None if destinations is None else {int(key): url for key, url in json.loads(destinations).items()},
     )
+
+
+def write_destinations(destinations: Mapping[int, str]) -> str:
+    """Return where short links lead as text, which is the same for the same links."""
+    return _to_json({str(index): destinations[index] for index in sorted(destinations)})
 
 
 def write_verdict(verdict: Verdict) -> tuple[Any, ...]:

@@ -93,6 +93,19 @@ CREATE TABLE suppressed (
     delivery_id BLOB NOT NULL UNIQUE
 ) STRICT;
 
+-- Where short links lead, by their numbers, once for each template. Kept for ever, as mail is: what is purged or erased
+-- elsewhere leaves both tables alone, which hold no address and refer to nothing that goes.
+CREATE TABLE link_sets (
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,
+    destinations TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE short_links (
+    delivery_id BLOB PRIMARY KEY,
+    link_set_id INTEGER NOT NULL REFERENCES link_sets (id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE user_agents (
     id INTEGER PRIMARY KEY,
     value TEXT NOT NULL UNIQUE

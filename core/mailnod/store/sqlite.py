@@ -21,7 +21,7 @@ from mailnod.model import (
     Verdict,
     Window,
 )
-from mailnod.store import consents, events, lease, rollups
+from mailnod.store import consents, events, lease, links, rollups
 from mailnod.store import deliveries as sent
 from mailnod.store import observations as hits
 from mailnod.store.base import WORKER_LEASE, GroupBy
@@ -102,6 +102,11 @@ class SQLiteStore:
         """Return the deliveries suppressed after a cursor, and the new cursor."""
         with self._database.read() as connection:
             return consents.get_suppressed(connection, after=after, now=now)
+
+    def get_destination(self, delivery_id: bytes, index: int) -> str | None:
+        """Return where a short link of a delivery leads."""
+        with self._database.read() as connection:
+            return links.get_destination(connection, delivery_id, index)
 
     def add_observations(self, observations: Sequence[Observation], *, settle_s: float) -> list[Observation]:
         """Take observations in, each once, and queue them for judging."""

@@ -196,3 +196,11 @@ def test_mailbox_is_rewritten_message_by_message(tmp_path: Path) -> None:
     assert [written.count("\nSubject: x\n"), written.count(f"{BASE}/c/")] == [2, 2]
     assert bad in written
     assert re.findall("^From (.)", written, re.MULTILINE) == ["a", "c", "b"]
+
+
+def test_short_links_are_shown() -> None:
+    """--link-style short shows links that hold a token and a number alone."""
+    result = run("--base-url", BASE, "--link-style", "short", "--json", text=LINK)
+    answer = json.loads(result.stdout)
+    assert re.search(rf"href='{BASE}/c/[\w-]{{32}}\.0'", answer["html"])
+    assert answer["restored"] is True

@@ -234,3 +234,18 @@ def test_each_event_loop_has_its_own_commits() -> None:
     for _ in range(2):
         asyncio.run(request_all(app, 2, []))
     assert seen.commits == [2, 2]
+
+
+def test_a_short_link_is_looked_up_off_the_event_loop() -> None:
+    """Reading a short link's destination may wait for a disk, and so is a thread's to do."""
+
+    class Threads(Seen):
+        def read(self, request: Request) -> tuple[Reply, Observation | None]:
+            threads[request.path] = threading.current_thread() is threading.main_thread()
+            return super().read(request)
+
+    threads: dict[str, bool] = {}
+    short, portable = f"/c/{'t' * 32}.3", f"/c/{'t' * 32}.3.{'g' * 16}"
+    for path in (short, portable):
+        assert call(make_app(Threads()), path)[0]["status"] == 200
+    assert threads == {short: False, portable: True}

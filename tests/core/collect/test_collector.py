@@ -47,6 +47,9 @@ class House:
         self.keyring = Keyring.parse(keys)
         self.clock = FrozenClock(NOW)
         self.journal = ListJournal()
+        self.destinations: dict[tuple[bytes, int], str] = {}
+        self.looked_up: list[tuple[bytes, int]] = []
+        self.store_is_away = False
         self.suppressed = Suppressed(lambda cursor: (frozenset([GONE]), 1))
         self.suppressed.refresh()
         self.collector = Collector(
@@ -55,8 +58,20 @@ class House:
             suppressed=self.suppressed,
             clock=self.clock,
             new_id=lambda now: b"0123456789abcdef",
+            find_destination=self.look_up,
             trusted_proxies=[ip_network(proxy) for proxy in proxies],
         )
+
+    def look_up(self, delivery_id: bytes, index: int) -> str | None:
+        self.looked_up.append((delivery_id, index))
+        if self.store_is_away:
+            raise StoreUnavailableError("the database is locked")
+        return self.destinations.get((delivery_id, index))
+
+    def click_short(self, index: int = 3, **changes: object) -> Reply:
+        path = f"/c/{self.token()}.{index}"
+        request = Request(method="GET", path=path, query="", headers=(), peer="203.0.113.9")
+        return self.collector.collect(replace(request, **changes))  # type: ignore[arg-type]
 
     def token(self, delivery_id: bytes = DELIVERY, opens: Mode = Mode.INDIVIDUAL) -> str:
         expires_at = NOW + timedelta(days=30)
@@ -346,3 +361,50 @@ def test_canaries_are_not_logged(house: House, caplog: pytest.LogCaptureFixture)
     assert "canary" not in caplog.text
     assert house.token() not in caplog.text
     assert "203.0.113.9" not in caplog.text
+
+
+def test_short_click_is_recorded_and_redirected(house: House) -> None:
+    """A short link with a genuine token leads where its delivery's number does, whatever query a client appends."""
+    house.destinations[DELIVERY, 3] = URL
+    reply = house.click_short(query="utm_source=reader")
+    assert (reply.status, location(reply)) == (302, location(house.click()))
+    observation = house.journal.observations[0]
+    assert (observation.hit.kind, observation.hit.link_index, observation.hit.url) == ("click", 3, URL)
+
+
+def test_short_destination_is_looked_up_once(house: House) -> None:
+    """What a short link stands for never changes, so that it is read from the store once in a while only."""
+    house.destinations[DELIVERY, 3] = URL
+    for _ in range(3):
+        assert house.click_short().status == 302
+    assert house.looked_up == [(DELIVERY, 3)]
+
+
+def test_unknown_short_link_leads_nowhere(house: House) -> None:
+    """A number that the delivery has not got, and a token that is not genuine, get 404; the latter asks no store."""
+    for _ in range(2):
+        reply = house.click_short(index=4)
+        assert (reply.status, location(reply)) == (404, None)
+    assert house.looked_up == [(DELIVERY, 4)] * 2
+    assert house.click_short(path=f"/c/{'A' * 32}.3").status == 404
+    assert len(house.looked_up) == 2
+    assert house.journal.observations == []
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "//evil.example", "https:/x", "https://a.example/\r\nX: y", ""])
+def test_short_destination_is_checked_as_others_are(house: House, url: str) -> None:
+    """What the store holds is redirected to only where it is safe."""
+    house.destinations[DELIVERY, 3] = url
+    reply = house.click_short()
+    assert (reply.status, location(reply)) == (404, None)
+
+
+def test_short_link_waits_for_its_store(house: House) -> None:
+    """While the store cannot be read a short link asks to be tried again, and is no dead link."""
+    house.destinations[DELIVERY, 3] = URL
+    house.store_is_away = True
+    reply = house.click_short()
+    assert (reply.status, location(reply), dict(reply.headers)["Retry-After"]) == (503, None, "5")
+    house.store_is_away = False
+    assert house.click_short().status == 302
+    assert len(house.journal.observations) == 1

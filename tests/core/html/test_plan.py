@@ -300,3 +300,17 @@ def test_random_text_is_restored_exactly(html: str) -> None:
     """Random characters of markup are no error."""
     plan = compile_html(html)
     assert plan.restore(plan.fill(TOKEN)) == html
+
+
+def test_short_links_hold_a_token_and_a_number() -> None:
+    """A short link has no destination in it, is restored like any other, and is known as ours when it comes again."""
+    html = (
+        "<a href=https://shop.example/a>a</a><a href='mailto:x@y.example'>m</a><a href='https://shop.example/b'>b</a>"
+    )
+    plan = compile_html(html, link_style="short")
+    filled = plan.fill(TOKEN)
+    assert f"href={BASE}/c/{TOKEN}.0>" in filled
+    assert f"href='{BASE}/c/{TOKEN}.2'>" in filled
+    assert "shop.example" not in filled
+    assert plan.restore(filled) == html
+    assert [reason for reason in reasons(filled) if reason != "scheme not http(s)"] == ["already tracked"] * 2

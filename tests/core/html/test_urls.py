@@ -142,6 +142,9 @@ def test_excluded_hosts(host: str, entry: str | None) -> None:
     ("url", "ours"),
     [
         (f"https://t.example/x/c/{'t' * 32}.0.{'g' * 16}?u=y", True),
+        (f"https://t.example/x/c/{'t' * 32}.0", True),
+        (f"https://t.example/x/c/{'t' * 32}.0.", False),
+        (f"https://t.example/x/c/{'t' * 32}.0.{'g' * 15}", False),
         (f"HTTPS://T.EXAMPLE:443/x/c/{'t' * 32}.12.{'g' * 16}", True),
         (f"http://t.example/x/c/{'t' * 32}.0.{'g' * 16}", False),
         (f"https://t.example:8443/x/c/{'t' * 32}.0.{'g' * 16}", False),

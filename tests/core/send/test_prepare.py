@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -372,3 +373,27 @@ def test_store_that_cannot_be_opened_is_an_error_to_the_caller(tmp_path: Path) -
     (tmp_path / "mailnod.db").mkdir()
     with pytest.raises(StoreUnavailableError):
         House(tmp_path).prepare()
+
+
+def test_short_links_are_looked_up_in_what_the_delivery_keeps(tmp_path: Path) -> None:
+    """On a route with short links the delivery says where each number leads, plain text included."""
+    house = House(tmp_path, routes={"news": {"track_clicks": True, "text_clicks": True, "link_style": "short"}})
+    prepared = house.preparer.prepare(house.draft(texts=("See https://shop.example/text.",)), layers=house.layers())
+    assert prepared.delivery is not None
+    destinations = prepared.delivery.destinations
+    assert destinations is not None
+    assert house.store.get_deliveries()[0].destinations == destinations
+    sent = re.findall(r"/c/[\w-]{32}\.(\d+)(?![.\d])", prepared.parts[0]) + re.findall(r"\.(\d+)\.$", prepared.texts[0])
+    assert [int(index) for index in sent] == sorted(destinations)
+    assert destinations[max(destinations)] == "https://shop.example/text"
+    assert "?u=" not in prepared.parts[0] + prepared.texts[0]
+
+
+def test_parts_that_number_links_differently_keep_portable_ones(tmp_path: Path) -> None:
+    """Where one number would lead to two places, every link of the message holds its own destination."""
+    house = House(tmp_path, routes={"news": {"track_clicks": True, "link_style": "short"}})
+    parts = tuple(f'<a href="https://shop.example/{name}">x</a>' for name in "ab")
+    prepared = house.prepare(*parts)
+    assert prepared.delivery is not None
+    assert prepared.delivery.destinations is None
+    assert all("?u=https" in part for part in prepared.parts)

@@ -365,3 +365,13 @@ def test_user_agents_are_stored_once(database: Path, store: SQLiteStore) -> None
     store.add_observations([make_observation(b"8 bytes.", user_agent="Mail") for _ in range(100)], settle_s=0)
     with store._database.read() as connection:
         assert connection.execute("SELECT value FROM user_agents").fetchall() == [("Mail",)]
+
+
+def test_links_of_a_template_are_stored_once(store: SQLiteStore) -> None:
+    """However many deliveries have the same short links, these stand in the store once, and a delivery names them."""
+    destinations = {0: "https://shop.example/0", 1: "https://shop.example/1"}
+    store.add_deliveries([make_delivery(destinations=destinations) for _ in range(3)])
+    store.add_deliveries([make_delivery(destinations=dict(destinations)), make_delivery()])
+    with store._database.read() as connection:
+        assert connection.execute("SELECT count(*) FROM link_sets").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) FROM short_links").fetchone() == (4,)
