@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol
 
-from mailnod.collect.collector import Request
+from mailnod.collect.collector import PIXEL_REPLY, Request
 from mailnod.collect.paths import SHORT_LINK, cut_any, cut_prefix, quote_path, read_prefixes
 from mailnod.collect.ticks import Ticks
 from mailnod.model import Observation, Reply
@@ -14,8 +14,9 @@ from mailnod.model import Observation, Reply
 __all__ = ["make_app", "wrap_app"]
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -90,7 +91,7 @@ class _Answerer:
             method=scope["method"],
             path=path,
             query=scope.get("query_string", b"").decode("latin-1"),
-            headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
             peer=client[0] if client else None,
         )
         if SHORT_LINK.fullmatch(path):
@@ -109,9 +110,20 @@ class _Answerer:
 
 
 async def _reply(reply: Reply, send: Send) -> None:
+    start, body = _PIXEL_MESSAGES if reply is PIXEL_REPLY else _make_messages(reply)
+    await send(start)
+    await send(body)
+
+
+def _make_messages(reply: Reply) -> tuple[Message, Message]:
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+    return (
+        {"type": "http.response.start", "status": reply.status, "headers": headers},
+        {"type": "http.response.body", "body": reply.body},
+    )
+
+
+_PIXEL_MESSAGES = _make_messages(PIXEL_REPLY)
 
 
 async def _live(receive: Receive, send: Send) -> None:
@@ -123,7 +135,8 @@ async def _live(receive: Receive, send: Send) -> None:
 
 
 def _get_path(scope: Scope) -> str:
-    # The path holds the root path by the specification, and does not with some older servers.
     path, root = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
-    whole = path if path == root or path.startswith(f"{root}/") else root + path
-    return quote_path(whole.encode("utf-8", "replace"))
+    # The path holds the root path by the specification, and does not with some older servers.
+    if root and path != root and not path.startswith(f"{root}/"):
+        path = root + path
+    return quote_path(path.encode("utf-8", "replace"))

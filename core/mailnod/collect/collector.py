@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Protocol
+from socket import AF_INET, inet_pton
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from mailnod.clock import Clock
@@ -35,11 +36,11 @@ MAX_HEADERS_CHARS = 4096
 _CLICK = re.compile(r"/c/([^/.]+)\.([0-9]{1,6})\.([^/.]+)", re.ASCII)
 #: How many destinations of short links a process remembers.
 _REMEMBERED = 4096
-_KEPT = re.compile(
-    r"user-agent|accept(-(charset|encoding|language))?|sec-(ch-ua(-[a-z-]{1,24})?|fetch-[a-z]{1,8}|purpose|gpc)"
-    r"|(x-)?purpose|x-moz|via",
-    re.ASCII,
-)
+_KEPT = frozenset({"user-agent", "accept", "accept-charset", "accept-encoding", "accept-language"})
+_KEPT |= {"purpose", "x-purpose", "x-moz", "via"}
+_KEPT_SEC = re.compile(r"sec-(ch-ua(-[a-z-]{1,24})?|fetch-[a-z]{1,8}|purpose|gpc)", re.ASCII)
+#: The origin in a Referer that needs no parser, because it has neither credentials nor a port.
+_PLAIN_ORIGIN = re.compile(r"(?:https?|android-app)://[a-z0-9.-]+(?=[/?#]|\Z)", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _COMMON = (
@@ -67,8 +68,7 @@ class Request:
     peer: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class _Found(NamedTuple):
     """A genuine request, before it is recorded."""
 
     claims: Claims
@@ -140,14 +140,15 @@ class Collector:
         if request.method not in ("GET", "HEAD"):
             return _NOT_ALLOWED, None
         try:
-            reply, found = self._open(request) if request.path.startswith("/o/") else self._click(request)
+            now = self._clock.now()
+            reply, found = self._open(request, now) if request.path.startswith("/o/") else self._click(request, now)
         except Exception as error:
             log.error("a hit could not be read: %s", describe_error(error))
             reply, found = (PIXEL_REPLY if request.path.startswith("/o/") else _NOT_FOUND), None
         observation = None
         if found is not None:
             try:
-                observation = self._observe(request, found)
+                observation = self._observe(request, found, now)
             except Exception as error:
                 # Whatever fails here costs the hit, and neither the reader's page nor the sender's link.
                 self._lose(1, error)
@@ -162,36 +163,36 @@ class Collector:
         except Exception as error:
             self._lose(len(observations), error)
 
-    def _open(self, request: Request) -> tuple[Reply, _Found | None]:
+    def _open(self, request: Request, now: datetime) -> tuple[Reply, _Found | None]:
         token = request.path.removeprefix("/o/").removesuffix(".gif")
         try:
-            claims = self._keyring.verify(token, now=self._clock.now())
+            claims = self._keyring.verify(token, now=now)
         except TokenError:
             return PIXEL_REPLY, None
         return PIXEL_REPLY, _Found(claims=claims, mode=claims.opens, kind="open")
 
-    def _click(self, request: Request) -> tuple[Reply, _Found | None]:
+    def _click(self, request: Request, now: datetime) -> tuple[Reply, _Found | None]:
         short = SHORT_LINK.fullmatch(request.path)
         if short is not None:
-            return self._click_short(short[1], int(short[2]))
+            return self._click_short(short[1], int(short[2]), now)
         match = _CLICK.fullmatch(request.path)
         if match is None or len(request.query) > MAX_TARGET_CHARS:
             return _NOT_FOUND, None
         index = int(match[2])
         for url in _read_destinations(request.query):
             try:
-                claims = self._keyring.verify(match[1], now=self._clock.now())
+                claims = self._keyring.verify(match[1], now=now)
                 self._keyring.verify_link(claims, index, url, match[3])
             except TokenError:
                 continue
             return _lead_on(claims, index, url)
         return _NOT_FOUND, None
 
-    def _click_short(self, token: str, index: int) -> tuple[Reply, _Found | None]:
+    def _click_short(self, token: str, index: int, now: datetime) -> tuple[Reply, _Found | None]:
         if self._find_destination is None:
             return _NOT_FOUND, None
         try:
-            claims = self._keyring.verify(token, now=self._clock.now())
+            claims = self._keyring.verify(token, now=now)
             return _lead_on(claims, index, self._find_destination(claims.delivery_id, index))
         except (TokenError, LookupError):
             return _NOT_FOUND, None
@@ -199,14 +200,13 @@ class Collector:
             log.error("a short link could not be looked up, and leads nowhere for now: %s", describe_error(error))
             return _LATER, None
 
-    def _observe(self, request: Request, found: _Found) -> Observation | None:
+    def _observe(self, request: Request, found: _Found, now: datetime) -> Observation | None:
         claims = found.claims
         if claims.state is not TokenState.VALID or found.mode is Mode.NONE:
             return None
         suppressed = self._suppressed.check(claims.delivery_id)
         if suppressed:
             return None
-        now = self._clock.now()
         headers = keep_headers(request.headers)
         hit = Hit(
             kind=found.kind,
@@ -232,7 +232,12 @@ def find_client(request: Request, trusted_proxies: Sequence[IPv4Network | IPv6Ne
     ``X-Forwarded-For`` is believed only as far as the proxies that wrote it are trusted; an entry that is no address
     ends the search at the proxy that passed it on. IPv4 addresses mapped into IPv6 are unwrapped.
     """
-    client = _read_address(request.peer or "")
+    peer = request.peer or ""
+    if not trusted_proxies and _is_plain_ipv4(peer):
+        return peer
+    client = _read_address(peer)
+    if client is None or not any(client in network for network in trusted_proxies):
+        return None if client is None else str(client)
     forwarded = ",".join(value for name, value in request.headers if name.lower() == "x-forwarded-for")
     for entry in reversed(forwarded[-MAX_TARGET_CHARS:].split(",") if forwarded else ()):
         if client is None or not any(client in network for network in trusted_proxies):
@@ -254,10 +259,12 @@ def keep_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     room = MAX_HEADERS_CHARS
     for raw_name, raw_value in headers:
         name = raw_name.lower()
-        if name == "referer":
+        if name in _KEPT or (name[:4] == "sec-" and _KEPT_SEC.fullmatch(name)):
+            value: str | None = raw_value[:MAX_HEADER_CHARS]
+        elif name == "referer":
             value = _read_origin(raw_value)
         else:
-            value = raw_value[:MAX_HEADER_CHARS] if _KEPT.fullmatch(name) else None
+            continue
         if value and len(name) + len(value) <= room:
             room -= len(name) + len(value)
             kept[name] = value
@@ -302,6 +309,15 @@ def _locate(url: str) -> str | None:
         return None
 
 
+def _is_plain_ipv4(text: str) -> bool:
+    """Return whether a text is an IPv4 address as it would be written here, without the time that parsing takes."""
+    try:
+        inet_pton(AF_INET, text)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def _read_address(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text.strip("[]"))
@@ -311,6 +327,9 @@ def _read_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def _read_origin(referer: str) -> str | None:
+    plain = _PLAIN_ORIGIN.match(referer[:MAX_TARGET_CHARS])
+    if plain is not None:
+        return plain[0]
     try:
         parts = urlsplit(referer[:MAX_TARGET_CHARS])
         host, port = parts.hostname, parts.port

@@ -17,6 +17,9 @@ SHORT_LINK = re.compile(r"/c/([^/.]+)\.([0-9]{1,6})", re.ASCII)
 #: What our own paths look like; beside an app that has the whole host, nothing else is taken from it.
 _OURS = re.compile(r"/o/[\w-]{32}\.gif|/c/[\w-]{32}\.[0-9]{1,6}(\.[\w-]{16})?", re.ASCII)
 
+#: A path that quoting leaves as it is, which takes longer than to see it.
+_PLAIN = re.compile(rb"[\w./~-]*", re.ASCII)
+
 
 def read_prefixes(base_urls: Sequence[str]) -> tuple[str, ...]:
     """Return the path of each base URL, without a trailing slash, each once and the longest first."""
@@ -40,7 +43,7 @@ def cut_prefix(path: str, prefixes: Sequence[str]) -> str | None:
 def cut_any(path: str) -> str | None:
     """Return a tracking path below any prefix from its ``/o/`` or ``/c/`` on; None where there is none."""
     # A token holds no slash, so the last one is ours, whatever stands before it.
-    cut = max(path.rfind(kind) for kind in _KINDS)
+    cut = max(path.rfind("/o/"), path.rfind("/c/"))
     return path[cut:] if cut >= 0 else None
 
 
@@ -49,4 +52,5 @@ def quote_path(decoded: bytes) -> str:
 
     A decoded "?" or "%" must not be read as one, so all but the characters of our own paths is quoted again.
     """
-    return quote(decoded[:MAX_TARGET_CHARS], safe="/~")
+    decoded = decoded[:MAX_TARGET_CHARS]
+    return decoded.decode("ascii") if _PLAIN.fullmatch(decoded) else quote(decoded, safe="/~")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
+from os import urandom
 from threading import Lock
 
 from mailnod.store.processes import PerProcess
@@ -41,5 +41,5 @@ def new_id(now: datetime) -> bytes:
     :returns: 16 bytes laid out as RFC 9562, section 5.7 says.
     """
     tick = _ticks.get().take(to_micros(now))
-    value = (tick >> 12) << 80 | 0x7 << 76 | (tick & 0xFFF) << 64 | 0b10 << 62 | secrets.randbits(62)
+    value = (tick >> 12) << 80 | 0x7 << 76 | (tick & 0xFFF) << 64 | 0b10 << 62 | int.from_bytes(urandom(8)) >> 2
     return value.to_bytes(16, "big")

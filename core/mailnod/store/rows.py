@@ -49,6 +49,8 @@ Row = Sequence[Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+# json.dumps with separators makes an encoder at every call, which costs more than the encoding.
+_encode_json = json.JSONEncoder(separators=(",", ":")).encode
 
 #: A journal keeps these columns as they are; the store keeps user agents in a table of their own.
 OBSERVATION_COLUMNS = (
@@ -302,4 +304,4 @@ def _to_optional_text(value: str | None) -> str | None:
 
 def _to_json(value: Mapping[str, str] | Sequence[str]) -> str:
     # ASCII only, so that lone surrogates come back as they went in.
-    return json.dumps(dict(value) if isinstance(value, Mapping) else list(value), separators=(",", ":"))
+    return _encode_json(dict(value) if isinstance(value, Mapping) else list(value))
