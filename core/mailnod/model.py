@@ -33,10 +33,14 @@ __all__ = [
     "Metrics",
     "Mode",
     "Observation",
+    "Overflow",
+    "OverflowCount",
+    "OverflowReason",
     "Override",
     "ProxyType",
     "Publication",
     "RecipientMode",
+    "Recorded",
     "Reply",
     "Route",
     "Signal",
@@ -59,6 +63,10 @@ RecipientMode = Literal["shared", "split"]
 
 #: What a tracked link holds besides its token: "portable", its destination; "short", the number to look that up by.
 LinkStyle = Literal["portable", "short"]
+
+#: Why hits are counted and not recorded one by one: too many of one delivery and link, too many of one address, or no
+#: disk took them.
+OverflowReason = Literal["token", "source", "lost"]
 
 #: What a judged and published observation is called.
 EventType = Literal["message.opened", "message.clicked"]
@@ -319,6 +327,40 @@ class Observation:
         or together with the rest, and the verdict that was given before stands.
         """
         return self.hit.headers is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overflow:
+    """How many hits were answered and not recorded one by one."""
+
+    #: 16 random bytes; what is written later under the same id has the higher count and takes its place.
+    id: bytes
+    reason: OverflowReason
+    #: What had too many: the id of the delivery in hexadecimal, a keyed hash of the address, or "" for lost hits.
+    key: str
+    kind: Kind
+    #: Times of the first and of the last such hit.
+    first_at: datetime
+    last_at: datetime
+    count: int = 0
+
+
+#: What a collector writes down before it answers.
+Recorded = Observation | Overflow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverflowCount:
+    """What a store holds of one kind of overflow."""
+
+    reason: OverflowReason
+    kind: Kind
+    #: Hits, and how many deliveries or addresses they are of.
+    hits: int
+    keys: int
+    #: Times of the first and of the last such hit.
+    first_at: datetime
+    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

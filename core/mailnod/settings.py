@@ -53,6 +53,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = ()
     test_recipients: tuple[str, ...] = ()
     worker: Literal["thread", "none"] = "thread"
+    spool: Path | None = None
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Settings:
@@ -345,6 +346,15 @@ _TABLE = (
         form="addresses; '@qa.example.com' means everyone there",
         doc="Your own mailboxes. Mail to them alone is tracked without asking for consent (a denial still counts), and "
         "its opens and clicks are shown as tests and never enter the statistics.",
+    ),
+    Setting(
+        name="spool",
+        read=lambda value: Path(_read_text(str(value))),
+        default=None,
+        form="a folder",
+        doc="Where hits are kept that the journal does not take, because its disk is full, broken or slow; best on "
+        "another disk than the store. Without it, ``/var/tmp`` and the system's folder for temporary files are tried, "
+        "first the one that is on another file system. In there, each store and user has a folder of its own.",
     ),
     Setting(
         name="worker",

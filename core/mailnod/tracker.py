@@ -24,6 +24,7 @@ from mailnod.settings import Settings, refuse_unknown
 from mailnod.store.base import Store
 from mailnod.store.ids import new_id
 from mailnod.store.journal import Journal
+from mailnod.store.spool import find_folders
 from mailnod.store.sqlite import SQLiteStore
 from mailnod.tokens import NEW_KEYS_HINT, Keyring
 from mailnod.worker import WorkDone, Worker
@@ -68,7 +69,8 @@ class Tracker:
         self.store: Store = SQLiteStore(settings.database)
         self.plugins = Plugins([ConsentStore(self.store), *plugins], load_entry_points=load_entry_points)
         self._preparer = Preparer(settings=settings, keyring=keyring, plugins=self.plugins, store=self.store)
-        self._journal = Journal(settings.journal_folder)
+        spool_folders = find_folders(settings.database, chosen=settings.spool)
+        self._journal = Journal(settings.journal_folder, spool_folders=spool_folders)
         self._suppressed = Suppressed(lambda cursor: self.store.get_suppressed(after=cursor, now=self.clock.now()))
         self.collector = Collector(
             keyring=keyring,
@@ -82,6 +84,7 @@ class Tracker:
         self._worker = Worker(
             store=self.store,
             journal_folder=settings.journal_folder,
+            spool_folders=spool_folders,
             judge=Judge(),
             plugins=self.plugins,
             clock=self.clock,

@@ -56,10 +56,19 @@ class Worker:
     """The leased loop behind the collectors; one thread of one process does the work, all others stand by."""
 
     def __init__(
-        self, *, store: Store, journal_folder: Path, judge: Judge, plugins: Plugins, clock: Clock, settle_s: float
+        self,
+        *,
+        store: Store,
+        journal_folder: Path,
+        judge: Judge,
+        plugins: Plugins,
+        clock: Clock,
+        settle_s: float,
+        spool_folders: Sequence[Path] = (),
     ) -> None:
         self._store = store
         self._journal_folder = journal_folder
+        self._spool_folders = tuple(spool_folders)
         self._assessor = Assessor(judge=judge, plugins=plugins)
         self._plugins = plugins
         self._clock = clock
@@ -78,6 +87,7 @@ class Worker:
             self._journal_folder,
             self._store,
             settle_s=self._settle_s,
+            spool_folders=self._spool_folders,
             on_recorded=self._notify_recorded(),
             go_on=lease.keep,
         )

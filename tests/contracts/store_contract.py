@@ -25,6 +25,7 @@ from mailnod.model import (
     Kind,
     Mode,
     Observation,
+    Overflow,
     Publication,
     Verdict,
 )
@@ -55,6 +56,12 @@ def make_delivery(*recipients: str, at: datetime = T0, **changes: Any) -> Delive
         decision=Decision(reasons=("route 'news': on",), **decision),
         **delivery,
     )
+
+
+def make_overflow(number: int, *, at: datetime = T0, **changes: Any) -> Overflow:
+    """Make a count of hits, whose id is made of a number."""
+    fields: dict[str, Any] = {"reason": "token", "key": "", "kind": "open", "first_at": at, "last_at": at, **changes}
+    return Overflow(id=number.to_bytes(16), **fields)
 
 
 def make_observation(delivery_id: bytes, *, at: datetime = T0, kind: Kind = "open", **changes: Any) -> Observation:
@@ -457,6 +464,26 @@ class StoreContract:
         assert store.get_destination(none.id, 0) is None
         assert store.get_destination(b"unknown.", 0) is None
         assert store.get_deliveries() == [none, other, second, first]
+
+    def test_overflow_is_summed_by_reason_and_kind(self, store: Store) -> None:
+        """Hits that were only counted add up over what had too many of them, with the first and the last time."""
+        assert store.get_overflow() == []
+        store.add_overflow([])
+        store.add_overflow([make_overflow(1, key="a", count=3), make_overflow(2, key="b", count=4, at=after(5))])
+        store.add_overflow([make_overflow(3, reason="lost", count=2), make_overflow(4, key="b", kind="click", count=1)])
+        found = [(o.reason, o.kind, o.hits, o.keys, o.first_at, o.last_at) for o in store.get_overflow()]
+        assert found == [
+            ("lost", "open", 2, 1, T0, T0),
+            ("token", "click", 1, 1, T0, T0),
+            ("token", "open", 7, 2, T0, after(5)),
+        ]
+
+    def test_highest_count_of_an_overflow_stands(self, store: Store) -> None:
+        """A count that comes twice, or after a higher one, changes nothing."""
+        for count in (2, 5, 5, 3):
+            store.add_overflow([make_overflow(1, count=count, at=after(count))])
+        (found,) = store.get_overflow()
+        assert (found.hits, found.first_at, found.last_at) == (5, after(2), after(5))
 
     # -- judge --------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,8 @@ from mailnod.model import (
     EventRecord,
     Metrics,
     Observation,
+    Overflow,
+    OverflowCount,
     Publication,
     Verdict,
     Window,
@@ -120,6 +122,14 @@ class Store(Protocol):
 
         :returns: those that were new, in the order given.
         """
+        ...
+
+    def add_overflow(self, overflow: Sequence[Overflow]) -> None:
+        """Take in how many hits were not recorded one by one; of one id the highest count stands."""
+        ...
+
+    def get_overflow(self) -> list[OverflowCount]:
+        """Return how many hits were not recorded one by one, a line for each reason and kind, in that order."""
         ...
 
     # -- judge --------------------------------------------------------------------------------------------------------

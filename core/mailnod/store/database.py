@@ -10,12 +10,21 @@ import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from mailnod.errors import StoreBugError, StoreError, StoreUnavailableError
 from mailnod.store.processes import PerProcess, fork_gate
 from mailnod.store.schema import check_schema, migrate
 
-__all__ = ["Database", "end_transaction", "explain_error", "get_primary_code", "set_wal_mode"]
+__all__ = [
+    "Database",
+    "OpenFile",
+    "end_transaction",
+    "explain_error",
+    "get_primary_code",
+    "open_file",
+    "set_wal_mode",
+]
 
 #: Result codes that blame the environment (https://www.sqlite.org/rescode.html).
 _ENVIRONMENT = {
@@ -39,6 +48,30 @@ _ROUND_S = 0.01
 
 #: After these a connection is not trusted again.
 _FATAL = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+
+
+class OpenFile(Protocol):
+    """How a file is opened: :func:`open_file`, or another SQLite's connection that behaves as that of ``sqlite3``."""
+
+    def __call__(self, path: Path, *, mode: str, timeout_s: float) -> sqlite3.Connection:
+        """Open a database that exists, in autocommit mode and for any thread."""
+        ...
+
+
+def open_file(path: Path, *, mode: str, timeout_s: float) -> sqlite3.Connection:
+    """Open a database that exists, in autocommit mode and for any thread.
+
+    :param path: absolute.
+    :param mode: "ro" or "rw".
+    :param timeout_s: how long statements wait for another process's lock.
+    """
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=timeout_s,
+        isolation_level=None,
+        check_same_thread=False,
+    )
 
 
 def get_primary_code(error: sqlite3.Error) -> int | None:
@@ -144,10 +177,14 @@ class Database:
     :param path: the file; with its folder it is made on first use, readable by its owner alone.
     :param read_only: never write, migrate or make anything; other processes may write at the same time.
     :param busy_timeout_s: how long a statement waits for another process's lock.
+    :param opens: opens the file.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False, busy_timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, path: Path, *, read_only: bool = False, busy_timeout_s: float = 5.0, opens: OpenFile = open_file
+    ) -> None:
         self.path = path.absolute()
+        self._opens = opens
         self._read_only = read_only
         self._busy_timeout_s = busy_timeout_s
         self._connections = PerProcess(_Connections)
@@ -237,13 +274,7 @@ class Database:
         if self._identify() is None:
             self._make_file()
         mode = "ro" if self._read_only else "rw"
-        raw = sqlite3.connect(
-            f"{self.path.as_uri()}?mode={mode}",
-            uri=True,
-            timeout=patience_s,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        raw = self._opens(self.path, mode=mode, timeout_s=patience_s)
         try:
             self._prepare(raw, patience_s)
             file = self._identify()

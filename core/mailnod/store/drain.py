@@ -11,20 +11,21 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mailnod.model import Observation
+from mailnod.model import Observation, Overflow
 from mailnod.store.base import Store
 from mailnod.store.database import get_primary_code
 from mailnod.store.journal import LOCK_SUFFIX, SUFFIX, begin_write, connect
 from mailnod.store.processes import fork_gate
-from mailnod.store.rows import OBSERVATION_COLUMNS, list_columns, read_observation
+from mailnod.store.rows import OBSERVATION_COLUMNS, OVERFLOW_COLUMNS, list_columns, read_observation, read_overflow
+from mailnod.store.spool import replay
 
 __all__ = ["CORRUPT_SUFFIX", "count_pending", "drain"]
 
 #: What a damaged journal is renamed to.
 CORRUPT_SUFFIX = ".corrupt"
 
-#: Takes observations into the store.
-Take = Callable[[Sequence[Observation]], None]
+#: Takes observations, and counts of those beyond a cap, into the store.
+Take = Callable[[Sequence[Observation], Sequence[Overflow]], None]
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +37,9 @@ _BUSY_TIMEOUT_S = 0.5
 _SELECT = f"SELECT seq, {list_columns(OBSERVATION_COLUMNS)} FROM hits"  # noqa: S608
 # A number that is free again is given to the next hit, so the number alone would not do.
 _DELETE = "DELETE FROM hits WHERE seq = ? AND id = ?"
+_SELECT_OVERFLOW = f"SELECT {list_columns(OVERFLOW_COLUMNS)} FROM overflow"  # noqa: S608
+# A count that has risen since it was read stays.
+_DELETE_OVERFLOW = "DELETE FROM overflow WHERE id = ? AND count = ?"
 
 
 def count_pending(folder: Path) -> int:
@@ -57,6 +61,7 @@ def drain(
     store: Store,
     *,
     settle_s: float,
+    spool_folders: Sequence[Path] = (),
     batch: int = 500,
     on_recorded: Callable[[Observation], None] | None = None,
     go_on: Callable[[], bool] = lambda: True,
@@ -69,6 +74,7 @@ def drain(
 
     :param folder: where the journals lie; it need not exist.
     :param settle_s: passed on to :meth:`~mailnod.store.base.Store.add_observations`.
+    :param spool_folders: where hits may lie that no journal took; they need not exist.
     :param batch: how many rows are moved in one transaction.
     :param on_recorded: called with each observation that was new to the store, after its commit.
     :param go_on: asked before each batch; False ends the drain there, and what is left waits for the next.
@@ -77,8 +83,12 @@ def drain(
     """
     moved = 0
 
-    def take(observations: Sequence[Observation]) -> None:
+    def take(observations: Sequence[Observation], overflow: Sequence[Overflow]) -> None:
         nonlocal moved
+        if overflow:
+            store.add_overflow(overflow)
+        if not observations:
+            return
         new = store.add_observations(observations, settle_s=settle_s)
         moved += len(new)
         if on_recorded is not None:
@@ -87,15 +97,10 @@ def drain(
 
     with contextlib.suppress(_EndedError):
         for path in sorted(folder.glob(f"*{SUFFIX}")):
-            try:
-                _drain_file(path, take, go_on, batch=batch)
-            except sqlite3.Error as error:
-                if get_primary_code(error) in _PASSING:
-                    _log.info("journal %s is drained later: %s", path.name, error)
-                else:
-                    _set_aside(path, error, take, batch=batch)
-            except OSError as error:
-                _log.info("journal %s is drained later: %s", path.name, error.strerror)
+            _try_drain_file(path, take, go_on, batch=batch)
+        for spool_folder in spool_folders:
+            if not replay(spool_folder, take, batch=batch, go_on=go_on):
+                raise _EndedError
     for path in folder.glob(f"*{LOCK_SUFFIX}"):
         _remove_leftovers(path)
     return moved
@@ -103,6 +108,18 @@ def drain(
 
 class _EndedError(Exception):
     """The drain was told to end."""
+
+
+def _try_drain_file(path: Path, take: Take, go_on: Callable[[], bool], *, batch: int) -> None:
+    try:
+        _drain_file(path, take, go_on, batch=batch)
+    except sqlite3.Error as error:
+        if get_primary_code(error) in _PASSING:
+            _log.info("journal %s is drained later: %s", path.name, error)
+        else:
+            _set_aside(path, error, take, batch=batch)
+    except OSError as error:
+        _log.info("journal %s is drained later: %s", path.name, error.strerror)
 
 
 def _drain_file(path: Path, take: Take, go_on: Callable[[], bool], *, batch: int) -> None:
@@ -120,7 +137,8 @@ def _drain_file(path: Path, take: Take, go_on: Callable[[], bool], *, batch: int
 @contextlib.contextmanager
 def _open(path: Path) -> Iterator[sqlite3.Connection]:
     with fork_gate:
-        connection = connect(path, timeout_s=_BUSY_TIMEOUT_S)
+        # What is deleted again after a power cut was taken in before: no owner need wait while that is synced.
+        connection = connect(path, timeout_s=_BUSY_TIMEOUT_S, durable=False)
     try:
         yield connection
     finally:
@@ -135,8 +153,8 @@ def _move_rows(connection: sqlite3.Connection, take: Take, go_on: Callable[[], b
     :raises _EndedError: rows are left behind because it was told to end.
     """
     with fork_gate:
-        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'hits'").fetchone():
-            # Its owner has made the file, and not yet the table.
+        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'overflow'").fetchone():
+            # Its owner has made the file, and not yet the tables.
             return True
         (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM hits").fetchone()
     after, emptied = 0, True
@@ -150,10 +168,21 @@ def _move_rows(connection: sqlite3.Connection, take: Take, go_on: Callable[[], b
         after = rows[-1][0]
         read = [(row[0], observation) for row in rows if (observation := _try_read(row[1:])) is not None]
         emptied = emptied and len(read) == len(rows)
-        take([observation for _, observation in read])
+        take([observation for _, observation in read], ())
         with fork_gate, begin_write(connection):
             connection.executemany(_DELETE, [(seq, observation.id) for seq, observation in read])
+    _move_overflow(connection, take)
     return emptied
+
+
+def _move_overflow(connection: sqlite3.Connection, take: Take) -> None:
+    with fork_gate:
+        rows = connection.execute(_SELECT_OVERFLOW).fetchall()
+    if not rows:
+        return
+    take((), [overflow for row in rows if (overflow := _try_read_overflow(row)) is not None])
+    with fork_gate, begin_write(connection):
+        connection.executemany(_DELETE_OVERFLOW, [(row[0], row[-1]) for row in rows])
 
 
 def _set_aside(path: Path, error: sqlite3.Error, take: Take, *, batch: int) -> None:
@@ -165,7 +194,7 @@ def _set_aside(path: Path, error: sqlite3.Error, take: Take, *, batch: int) -> N
     with fork_gate:
         found = list(_salvage(_rename(path)))
     for start in range(0, len(found), batch):
-        take(found[start : start + batch])
+        take(found[start : start + batch], ())
 
 
 def _rename(path: Path) -> Path:
@@ -193,6 +222,13 @@ def _try_read(row: tuple[Any, ...]) -> Observation | None:
     except (ValueError, TypeError, OverflowError):
         return None
     return observation if len(observation.id) == 16 and len(observation.delivery_id) == 8 else None
+
+
+def _try_read_overflow(row: tuple[Any, ...]) -> Overflow | None:
+    try:
+        return read_overflow(row)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Where a collector writes hits down before it answers: a file for each process, synced at every commit.
 
-No process waits for another one's disk or locks here. Hits that arrive while a commit is under way share the next
-one (group commit), so the disk is synced once for all of them.
+No process waits for another one's disk or locks here. Where the journal does not take a hit in time (its disk is full,
+read-only, broken or slow), a spool elsewhere takes it, and where that fails too, the loss is counted.
 """
 
 from __future__ import annotations
@@ -14,46 +14,61 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from mailnod.errors import StoreBugError, StoreError, StoreUnavailableError
-from mailnod.model import Observation
-from mailnod.store.database import end_transaction, explain_error, get_primary_code, set_wal_mode
-from mailnod.store.processes import PerProcess, fork_gate
-from mailnod.store.rows import OBSERVATION_COLUMNS, list_columns, write_observation
+from mailnod.model import Kind, Observation, Overflow, Recorded
+from mailnod.store.circuit import Circuit
+from mailnod.store.commits import Committer
+from mailnod.store.database import OpenFile, end_transaction, explain_error, get_primary_code, open_file, set_wal_mode
+from mailnod.store.processes import PerProcess
+from mailnod.store.rows import OBSERVATION_COLUMNS, OVERFLOW_COLUMNS, list_columns, write_observation, write_overflow
+from mailnod.store.spool import Spool, sync_folder
 
-__all__ = ["LOCK_SUFFIX", "SUFFIX", "Journal", "begin_write", "connect"]
+__all__ = ["LOCK_SUFFIX", "SUFFIX", "Journal", "JournalCounts", "begin_write", "connect"]
+
+Row = tuple[object, ...]
 
 #: What journals are called, and the files whose lock says that their owner lives.
 SUFFIX = ".journal"
 LOCK_SUFFIX = ".lock"
 
-#: How long a commit waits for the drain to delete what it has moved.
+#: How long a hit waits for the journal, and then for the spool: a reply has a quarter of a second.
+_PATIENCE_S = 0.12
+_SPOOL_PATIENCE_S = 0.08
+
+#: How long a hit waits for the journal where there is no spool to turn to.
+_PATIENCE_ALONE_S = 10.0
+
+#: How long a commit waits, at most, for the drain to delete what it has moved.
 _BUSY_TIMEOUT_S = 1.0
 
-#: For how long nothing is tried on a disk that was found full.
-_FULL_PAUSE_S = 1.0
+#: For how long nothing is tried on a disk that failed.
+_PAUSE_S = 1.0
 
-#: How long a hit waits for the commit that it shares, should the disk hang.
-_PATIENCE_S = 10.0
-
-_CREATE = f"CREATE TABLE IF NOT EXISTS hits (seq INTEGER PRIMARY KEY, {list_columns(OBSERVATION_COLUMNS)})"
+_CREATE = (
+    f"CREATE TABLE IF NOT EXISTS hits (seq INTEGER PRIMARY KEY, {list_columns(OBSERVATION_COLUMNS)})",
+    f"CREATE TABLE IF NOT EXISTS overflow ({list_columns(OVERFLOW_COLUMNS)}, PRIMARY KEY (id))",
+)
 _INSERT = f"INSERT INTO hits ({list_columns(OBSERVATION_COLUMNS)}) VALUES (?{', ?' * (len(OBSERVATION_COLUMNS) - 1)})"  # noqa: S608
+_REPLACE = f"INSERT OR REPLACE INTO overflow VALUES (?{', ?' * (len(OVERFLOW_COLUMNS) - 1)})"  # noqa: S608
 
 
-def connect(path: Path, *, timeout_s: float = _BUSY_TIMEOUT_S) -> sqlite3.Connection:
-    """Open a journal that exists; its writes wait so long for another process."""
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",
-        uri=True,
-        timeout=timeout_s,
-        isolation_level=None,
-        check_same_thread=False,
-    )
+def connect(
+    path: Path, *, timeout_s: float = _BUSY_TIMEOUT_S, durable: bool = True, opens: OpenFile = open_file
+) -> sqlite3.Connection:
+    """Open a journal that exists.
+
+    :param timeout_s: how long its writes wait for another process.
+    :param durable: False where a power cut may undo what is written.
+    :param opens: opens the file.
+    """
+    connection = opens(path, mode="rw", timeout_s=timeout_s)
     try:
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         connection.execute("PRAGMA secure_delete = ON")
     except BaseException:
         connection.close()
@@ -63,157 +78,230 @@ def connect(path: Path, *, timeout_s: float = _BUSY_TIMEOUT_S) -> sqlite3.Connec
 
 @contextlib.contextmanager
 def begin_write(connection: sqlite3.Connection) -> Iterator[None]:
-    """Hold a journal's write lock; what is written meanwhile is on the disk afterwards, or nothing is."""
+    """Hold a journal's write lock; what is written meanwhile is there afterwards, or nothing is."""
     connection.execute("BEGIN IMMEDIATE")
     with end_transaction(connection):
         yield
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalCounts:
+    """What became of the hits of one process since it began; those beyond a cap are not among them."""
+
+    #: Hits that the journal took.
+    journaled: int
+    #: Hits that the spool took, because the journal did not in time.
+    spooled: int
+    #: Hits that were answered and that neither took.
+    lost: int
+    #: Commits of the journal, and how long they took together, in seconds.
+    commits: int
+    commit_s: float
 
 
 class Journal:
     """An append-only log of observations; safe to use from any thread and after a fork.
 
     :param folder: where the journals of all processes lie; made on first use, readable by its owner alone.
+    :param spool_folders: where hits go that the journal does not take, in the order in which they are tried. Where
+        there are none, a hit waits up to ten seconds for the journal; else for a fifth of a second altogether.
+    :param spool_limit_bytes: how large a spool may grow.
+    :param opens: opens the file of a journal.
     :param monotonic: seconds of a clock that is never set back.
     """
 
-    def __init__(self, folder: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._folder = folder.absolute()
-        self._writer = PerProcess(lambda: _Writer(self._folder, monotonic))
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        spool_folders: Sequence[Path] = (),
+        spool_limit_bytes: int = 256_000_000,
+        opens: OpenFile = open_file,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        folder = folder.absolute()
+        spool_folders = tuple(spool_folders)
+
+        def make() -> _Recorder:
+            spool = Spool(spool_folders, limit_bytes=spool_limit_bytes) if spool_folders else None
+            return _Recorder(folder, spool, opens=opens, monotonic=monotonic)
+
+        self._recorder = PerProcess(make)
+
+    @property
+    def counts(self) -> JournalCounts:
+        """What became of this process's hits."""
+        return self._recorder.get().count()
 
     def append(self, observation: Observation) -> None:
-        """Write an observation down; it is on the disk when this returns.
+        """Write an observation down; it is on a disk when this returns.
 
-        :raises StoreUnavailableError: where the disk is full, read-only or broken; a later call may succeed again. A
-            full disk is tried again after a second.
+        :raises StoreError: as :meth:`append_all` does.
         """
         self.append_all((observation,))
 
-    def append_all(self, observations: Sequence[Observation]) -> None:
-        """Write observations down in one transaction; all of them are on the disk when this returns, or none is.
+    def append_all(self, items: Sequence[Recorded]) -> None:
+        """Write down, in one transaction, what is on a disk when this returns.
 
-        :param observations: at least one.
-        :raises StoreUnavailableError: as :meth:`append` does.
+        :param items: at least one. A count of overflow takes the place of what was written under its id before.
+        :raises StoreError: neither the journal nor the spool took them in time; a later call may succeed again. What
+            failed is not tried again for a second.
         """
-        self._writer.get().append([write_observation(observation) for observation in observations])
+        self._recorder.get().record(items)
+
+    def lose(self, kind: Kind, number: int = 1) -> None:
+        """Count hits that were answered and not written down; their number itself is, once a disk takes it."""
+        self._recorder.get().lose(kind, number)
 
     def close(self) -> None:
         """Close this process's file and leave it to the drain; a later append begins another."""
-        self._writer.get().close()
+        self._recorder.get().close()
 
 
-class _Batch:
-    """Rows that are committed together."""
+class _Recorder:
+    """What takes the hits of one process: its journal, the spool, and the count of what is lost."""
 
-    __slots__ = ("done", "error", "rows")
+    def __init__(self, folder: Path, spool: Spool | None, *, opens: OpenFile, monotonic: Callable[[], float]) -> None:
+        self._folder = folder
+        patience_s = _PATIENCE_S if spool is not None else _PATIENCE_ALONE_S
+        writer = _Writer(folder, opens=opens, busy_timeout_s=min(_BUSY_TIMEOUT_S, patience_s * 2 / 3))
+        self._journal = Committer[Recorded](
+            writer.write, close=writer.drop_file, patience_s=patience_s, name="mailnod-journal"
+        )
+        self._circuit = Circuit(pause_s=_PAUSE_S, monotonic=monotonic)
+        self._spool: Committer[Recorded] | None = None
+        if spool is not None:
+            self._spool = Committer(
+                spool.write, patience_s=_SPOOL_PATIENCE_S, fail_late=self._lose_late, name="mailnod-spool"
+            )
+        #: Guards what follows.
+        self._counting = Lock()
+        self._journaled = self._spooled = 0
+        self._lost: dict[Kind, Overflow] = {}
+        #: Whether a disk has the count of what is lost.
+        self._told = True
 
-    def __init__(self) -> None:
-        self.rows: list[tuple[Any, ...]] = []
-        #: Held until the batch is committed or has failed; a bare lock wakes its waiters faster than an event does.
-        self.done = Lock()
-        self.done.acquire()
-        self.error: BaseException | None = None
+    def count(self) -> JournalCounts:
+        with self._counting:
+            return JournalCounts(
+                journaled=self._journaled,
+                spooled=self._spooled,
+                lost=sum(overflow.count for overflow in self._lost.values()),
+                commits=self._journal.commits,
+                commit_s=self._journal.commit_s,
+            )
+
+    def record(self, items: Sequence[Recorded]) -> None:
+        hits = sum(isinstance(item, Observation) for item in items)
+        told = self._told
+        if not told:
+            items = [*items, *self._take_lost()]
+        try:
+            with self._circuit.guard():
+                self._to_journal(items)
+        except StoreError as error:
+            if self._spool is None:
+                raise
+            self._to_spool(self._spool, items, error)
+            with self._counting:
+                self._spooled += hits
+        else:
+            with self._counting:
+                self._journaled += hits
+
+    def lose(self, kind: Kind, number: int) -> None:
+        now = datetime.now(UTC)
+        with self._counting:
+            known = self._lost.get(kind)
+            if known is None:
+                known = Overflow(
+                    id=secrets.token_bytes(16), reason="lost", key="", kind=kind, first_at=now, last_at=now
+                )
+            self._lost[kind] = replace(known, last_at=now, count=known.count + number)
+            self._told = False
+
+    def close(self) -> None:
+        if not self._told:
+            with contextlib.suppress(StoreError):
+                self.record(())
+        self._journal.close()
+        if self._spool is not None:
+            self._spool.close()
+
+    def _take_lost(self) -> list[Overflow]:
+        with self._counting:
+            # Should this not be written either, whoever lost the hits that come with it will say so again.
+            self._told = True
+            return list(self._lost.values())
+
+    def _to_journal(self, items: Sequence[Recorded]) -> None:
+        if self._journal.is_stuck():
+            raise StoreUnavailableError(f"the disk does not answer: {str(self._folder)!r}")
+        try:
+            written = self._journal.commit(items)
+        except StoreError:
+            raise
+        except BaseException as error:
+            raise _explain(error, self._folder) from error
+        if not written:
+            raise StoreUnavailableError(f"the disk did not take a hit in time: {str(self._folder)!r}")
+
+    def _to_spool(self, spool: Committer[Recorded], items: Sequence[Recorded], why: StoreError) -> None:
+        try:
+            # Where its disk is slow too, the reply leaves and the hit is written when that answers.
+            spool.commit(items)
+        except (StoreError, OSError) as error:
+            raise StoreUnavailableError(f"{why}; and the spool did not take it: {error}") from error
+
+    def _lose_late(self, items: Sequence[Recorded]) -> None:
+        for item in items:
+            if isinstance(item, Observation):
+                self.lose(item.hit.kind, 1)
 
 
 class _Writer:
-    """The journal of one process."""
+    """The journal of one process; used by one thread at a time."""
 
-    def __init__(self, folder: Path, monotonic: Callable[[], float]) -> None:
+    def __init__(self, folder: Path, *, opens: OpenFile, busy_timeout_s: float) -> None:
         self._folder = folder
-        self._monotonic = monotonic
-        #: When the disk was found full, and how it said so.
-        self._full: tuple[float, sqlite3.Error | OSError] | None = None
-        #: Guards the batch that is being filled.
-        self._filling = Lock()
-        self._batch = _Batch()
-        #: Held by whoever commits.
-        self._committing = Lock()
+        self._opens = opens
+        self._busy_timeout_s = busy_timeout_s
         self._file: _File | None = None
 
-    def append(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        with self._filling:
-            batch = self._batch
-            leads = not batch.rows
-            batch.rows.extend(rows)
-        if leads:
-            self._lead(batch)
-        else:
-            self._wait(batch)
-        if batch.error is not None:
-            raise _explain(batch.error, self._folder)
-
-    def close(self) -> None:
-        with self._committing, fork_gate:
-            self._drop_file()
-
-    def _wait(self, batch: _Batch) -> None:
-        if not batch.done.acquire(timeout=_PATIENCE_S):
-            raise StoreUnavailableError(f"the disk did not take a hit in {_PATIENCE_S:g} s: {str(self._folder)!r}")
-        batch.done.release()
-
-    def _lead(self, batch: _Batch) -> None:
-        """Commit a batch; those who come while the one before it is written join it."""
+    def write(self, items: Sequence[Recorded]) -> None:
+        rows = [write_observation(item) for item in items if isinstance(item, Observation)]
+        overflow = [write_overflow(item) for item in items if isinstance(item, Overflow)]
         try:
-            with self._committing:
-                self._seal(batch)
-                with fork_gate:
-                    self._commit(batch.rows)
-        except Exception as error:
-            batch.error = error
-        except BaseException as error:
-            # A signal's exception is this thread's own; the others learn that nothing is certain.
-            batch.error = error
-            raise
-        finally:
-            self._seal(batch)
-            batch.done.release()
-
-    def _seal(self, batch: _Batch) -> None:
-        """Let nobody join a batch any more."""
-        with self._filling:
-            if self._batch is batch:
-                self._batch = _Batch()
-
-    def _commit(self, rows: list[tuple[Any, ...]]) -> None:
-        if self._full is not None and self._monotonic() - self._full[0] < _FULL_PAUSE_S:
-            raise self._full[1].with_traceback(None)
-        self._full = None
-        try:
-            self._try(rows)
-        except (sqlite3.Error, OSError) as error:
-            if _is_full(error):
-                self._full = self._monotonic(), error
-            raise
-
-    def _try(self, rows: list[tuple[Any, ...]]) -> None:
-        try:
-            self._write(rows)
+            self._try(rows, overflow)
         except (sqlite3.Error, OSError) as error:
             if _is_full(error):
                 # The file is sound, and another one would fare no better.
                 raise
-            self._drop_file()
-            self._write(rows)
+            self.drop_file()
+            self._try(rows, overflow)
 
-    def _write(self, rows: list[tuple[Any, ...]]) -> None:
-        if self._file is None:
-            self._file = _File(self._folder)
-        self._file.write(rows)
-        if not self._file.is_in_place():
-            # Writes to a file that was unlinked or set aside succeed and are never read.
-            self._drop_file()
-            self._file = _File(self._folder)
-            self._file.write(rows)
-
-    def _drop_file(self) -> None:
+    def drop_file(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _try(self, rows: Sequence[Row], overflow: Sequence[Row]) -> None:
+        self._get_file().write(rows, overflow)
+        if not self._get_file().is_in_place():
+            # Writes to a file that was unlinked or set aside succeed and are never read.
+            self.drop_file()
+            self._get_file().write(rows, overflow)
+
+    def _get_file(self) -> _File:
+        if self._file is None:
+            self._file = _File(self._folder, opens=self._opens, busy_timeout_s=self._busy_timeout_s)
+        return self._file
 
 
 class _File:
     """A journal file that its owner writes to, and the lock that says so."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, opens: OpenFile, busy_timeout_s: float) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = folder / f"{os.getpid()}-{secrets.token_hex(8)}{SUFFIX}"
         # The lock comes before the journal, so that no living owner's journal is ever without one. It has a file of its
@@ -221,31 +309,35 @@ class _File:
         self._lock = _take_lock(self._path.with_suffix(LOCK_SUFFIX))
         try:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-            self._connection = connect(self._path)
+            self._connection = connect(self._path, timeout_s=busy_timeout_s, opens=opens)
         except BaseException:
             self._remove()
             os.close(self._lock)
             raise
         try:
-            set_wal_mode(self._connection, timeout_s=_BUSY_TIMEOUT_S)
-            self._connection.execute(_CREATE)
-            _sync_folder(folder)
-            self._inode = self._path.stat().st_ino
+            set_wal_mode(self._connection, timeout_s=busy_timeout_s)
+            for statement in _CREATE:
+                self._connection.execute(statement)
+            sync_folder(folder)
+            status = self._path.stat()
+            self._identity = status.st_dev, status.st_ino
         except BaseException:
             # It holds nothing yet, and on a full disk each hit would leave another.
             self._remove()
             self.close()
             raise
 
-    def write(self, rows: list[tuple[Any, ...]]) -> None:
+    def write(self, rows: Sequence[Row], overflow: Sequence[Row]) -> None:
         with begin_write(self._connection):
             self._connection.executemany(_INSERT, rows)
+            self._connection.executemany(_REPLACE, overflow)
 
     def is_in_place(self) -> bool:
         try:
-            return self._path.stat().st_ino == self._inode
+            status = self._path.stat()
         except FileNotFoundError:
             return False
+        return (status.st_dev, status.st_ino) == self._identity
 
     def close(self) -> None:
         with contextlib.suppress(sqlite3.Error):
@@ -290,11 +382,3 @@ def _take_lock(path: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

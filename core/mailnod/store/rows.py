@@ -19,6 +19,7 @@ from mailnod.model import (
     Hit,
     Mode,
     Observation,
+    Overflow,
     Verdict,
 )
 
@@ -28,6 +29,7 @@ __all__ = [
     "DELIVERY_VALUES",
     "EVENT_COLUMNS",
     "OBSERVATION_COLUMNS",
+    "OVERFLOW_COLUMNS",
     "VERDICT_COLUMNS",
     "from_micros",
     "list_columns",
@@ -35,6 +37,7 @@ __all__ = [
     "read_delivery",
     "read_event",
     "read_observation",
+    "read_overflow",
     "read_verdict",
     "to_micros",
     "to_text",
@@ -42,6 +45,7 @@ __all__ = [
     "write_delivery",
     "write_destinations",
     "write_observation",
+    "write_overflow",
     "write_verdict",
 ]
 
@@ -66,6 +70,7 @@ OBSERVATION_COLUMNS = (
     "url",
     "checked",
 )
+OVERFLOW_COLUMNS = ("id", "reason", "key", "kind", "first_at", "last_at", "count")
 DELIVERY_COLUMNS = (
     "id",
     "message_id",
@@ -160,6 +165,36 @@ def read_observation(row: Row) -> Observation:
         url=url,
     )
     return Observation(id=id_, hit=hit, delivery_id=delivery_id, checked=bool(checked))
+
+
+def write_overflow(overflow: Overflow) -> tuple[Any, ...]:
+    """Return the row of a count of overflow, in the order of :data:`OVERFLOW_COLUMNS`."""
+    return (
+        overflow.id,
+        overflow.reason,
+        overflow.key,
+        overflow.kind,
+        to_micros(overflow.first_at),
+        to_micros(overflow.last_at),
+        overflow.count,
+    )
+
+
+def read_overflow(row: Row) -> Overflow:
+    """Return the count of overflow of a row in the order of :data:`OVERFLOW_COLUMNS`.
+
+    :raises ValueError, TypeError: where a damaged file yields what no count can hold.
+    """
+    id_, reason, key, kind, first_at, last_at, count = row
+    return Overflow(
+        id=id_,
+        reason=reason,
+        key=key,
+        kind=kind,
+        first_at=from_micros(first_at),
+        last_at=from_micros(last_at),
+        count=int(count),
+    )
 
 
 def write_delivery(delivery: Delivery) -> tuple[Any, ...]:

@@ -195,6 +195,18 @@ CREATE TABLE delivery_counts (
     PRIMARY KEY (delivery_id, scope, key, measure)
 ) STRICT, WITHOUT ROWID;
 
+-- Hits that were answered and counted, and not recorded one by one. A row's count only rises, so whatever comes twice
+-- or late changes nothing.
+CREATE TABLE overflow (
+    id BLOB PRIMARY KEY,
+    reason TEXT NOT NULL,
+    key TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    first_at INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    count INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE lease (
     name TEXT PRIMARY KEY,
     holder TEXT NOT NULL,

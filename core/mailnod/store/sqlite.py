@@ -17,6 +17,8 @@ from mailnod.model import (
     EventRecord,
     Metrics,
     Observation,
+    Overflow,
+    OverflowCount,
     Publication,
     Verdict,
     Window,
@@ -24,6 +26,7 @@ from mailnod.model import (
 from mailnod.store import consents, events, lease, links, rollups
 from mailnod.store import deliveries as sent
 from mailnod.store import observations as hits
+from mailnod.store import overflow as counts
 from mailnod.store.base import WORKER_LEASE, GroupBy
 from mailnod.store.circuit import Circuit
 from mailnod.store.database import Database
@@ -112,6 +115,16 @@ class SQLiteStore:
         """Take observations in, each once, and queue them for judging."""
         with self._database.write() as connection:
             return hits.add_observations(connection, observations, settle_s=settle_s)
+
+    def add_overflow(self, overflow: Sequence[Overflow]) -> None:
+        """Take in how many hits were not recorded one by one."""
+        with self._database.write() as connection:
+            counts.add_overflow(connection, overflow)
+
+    def get_overflow(self) -> list[OverflowCount]:
+        """Return how many hits were not recorded one by one."""
+        with self._database.read() as connection:
+            return counts.get_overflow(connection)
 
     # -- judge --------------------------------------------------------------------------------------------------------
 
