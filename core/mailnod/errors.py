@@ -5,6 +5,7 @@
     TrackError                      raised at run time; adapters catch it, send the original, log once
     ├── TokenError                  forged, cut, over-long, or signed by a revoked or unknown key
     ├── RewriteError                HTML that cannot be edited safely; ``offset`` says where
+    ├── NetworksError               a list of networks, or the file made of them, that cannot be used
     ├── HookError                   a plugin raised; ``plugin`` and ``hook`` say which
     └── StoreError
         ├── StoreUnavailableError   the environment's fault: disk full, locked, read-only, unreadable
@@ -21,6 +22,7 @@ import traceback
 __all__ = [
     "ConfigurationError",
     "HookError",
+    "NetworksError",
     "RewriteError",
     "StoreBugError",
     "StoreError",
@@ -52,6 +54,10 @@ class RewriteError(TrackError):
         super().__init__(message)
         #: Where, in characters from the start of the source; None where no single place is at fault.
         self.offset = offset
+
+
+class NetworksError(TrackError):
+    """A list of networks, or the file into which they are packed, cannot be used; the message says why."""
 
 
 class HookError(TrackError):

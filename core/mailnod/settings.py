@@ -54,6 +54,7 @@ class Settings:
     test_recipients: tuple[str, ...] = ()
     worker: Literal["thread", "none"] = "thread"
     spool: Path | None = None
+    networks: Path | None = None
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Settings:
@@ -85,6 +86,11 @@ class Settings:
     def journal_folder(self) -> Path:
         """Where each process keeps its journal: beside the database, on the same disk."""
         return self.database.with_name(self.database.name + ".journals")
+
+    @property
+    def networks_file(self) -> Path:
+        """Where published lists of networks are kept: as configured, or beside the database."""
+        return self.networks or self.database.with_name(self.database.name + ".networks")
 
     def get_route(self, name: str) -> Route | None:
         """Return a route by its name; None where there is none."""
@@ -362,6 +368,14 @@ _TABLE = (
         default="thread",
         form="'thread' or 'none'",
         doc="Who drains journals and judges: a thread in the app's processes, or only ``mailnod work`` elsewhere.",
+    ),
+    Setting(
+        name="networks",
+        read=lambda value: Path(_read_text(str(value))),
+        default=None,
+        form="a path",
+        doc="The file that ``mailnod networks update`` writes and the judge reads; several apps may share it. "
+        "``<database>.networks`` where it is not set.",
     ),
 )
 

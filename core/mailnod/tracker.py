@@ -85,7 +85,7 @@ class Tracker:
             store=self.store,
             journal_folder=settings.journal_folder,
             spool_folders=spool_folders,
-            judge=Judge(),
+            judge=Judge(networks=settings.networks_file),
             plugins=self.plugins,
             clock=self.clock,
             settle_s=settings.settle_s,

@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from mailnod.cli.classify_rows import read_address, read_row, read_scenario
+from mailnod.cli.context import CliContext
 from mailnod.cli.output import clean, make_console, make_table
 from mailnod.judge.classify import Judge
 from mailnod.model import (
@@ -94,9 +95,10 @@ def classify(
 
     What is not given counts as not captured, which is not the same as empty. Plugins are not asked.
     """
+    judge = Judge(networks=context.ensure_object(CliContext).settings.networks_file)
     if jsonl:
         _refuse_single(context)
-        answer_lines(scenarios=scenarios)
+        answer_lines(judge, scenarios=scenarios)
         return
     if scenarios:
         raise click.UsageError("--scenarios reads lines: add --jsonl.")
@@ -115,7 +117,7 @@ def classify(
             del row["ua"]
     if after is not None:
         row["seconds_after_send"] = after
-    verdict, signals = _explain_row(Judge(), row)
+    verdict, signals = _explain_row(judge, row)
     if as_json:
         click.echo(json.dumps({**_describe(verdict), "signals": [dataclasses.asdict(one) for one in signals]}))
     else:
@@ -132,12 +134,13 @@ def _refuse_single(context: click.Context) -> None:
             raise click.UsageError(f"{parameter.opts[0]} describes one request, and --jsonl reads them from lines.")
 
 
-def answer_lines(*, scenarios: bool) -> None:
+def answer_lines(judge: Judge, *, scenarios: bool) -> None:
     """Answer requests from standard input line by line; a bad line gets an error and status 1 at the end.
 
+    :param judge: who answers.
     :param scenarios: whether each line holds a sequence of observations instead of one request.
     """
-    judge, failed = Judge(), False
+    failed = False
     strange: set[str] = set()
     for line in sys.stdin:
         if not line.strip():

@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -16,13 +17,15 @@ import click
 
 from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
 from mailnod.cli.output import count, print_json, print_table
-from mailnod.errors import ConfigurationError, StoreError
+from mailnod.errors import ConfigurationError, NetworksError, StoreError
 from mailnod.settings import PREFIX, SETTINGS
 
 __all__ = ["doctor"]
 
 #: Names in the environment that look like settings, and belong to the project's own tests.
 _OURS = {"MAILNOD_SHARED", "MAILNOD_REQUIRE_ALL"}
+#: Published lists of networks change every week; after this many days too much is missing.
+_OLD_DAYS = 60
 _PACKAGES = ("mailnod", "sqlite-utils", "pluggy", "ua-parser", "crawler-user-agents", "granian", "flask", "flask-mail")
 
 
@@ -72,6 +75,8 @@ def _examine(cli: CliContext) -> Iterator[Finding]:
                 yield finding
     yield from _check_store(cli)
     yield from _check_journals(settings.journal_folder)
+    yield from _check_networks(settings.networks_file, now=cli.clock.now())
+    yield from _check_engine()
 
 
 def _guarded(check: Callable[[CliContext], Iterator[Finding]], cli: CliContext) -> Iterator[Finding]:
@@ -180,6 +185,40 @@ def _check_journals(folder: Path) -> Iterator[Finding]:
     files, hits = len(list(folder.glob(f"*{SUFFIX}"))), count_pending(folder)
     waiting = f"{count(hits, 'hit')} in them {'waits' if hits == 1 else 'wait'} for a worker"
     yield _ok("journals", f"{folder}, {count(files, 'journal')}" + (f"; {waiting}" if hits else ""))
+
+
+def _check_networks(path: Path, *, now: datetime) -> Iterator[Finding]:
+    from mailnod.judge.packed import read_packed
+
+    how = "fetch the published lists with 'mailnod networks update'"
+    try:
+        parts = read_packed(path)
+    except NetworksError as error:
+        yield _warning("networks", f"{path}: {error}; coarse built-in blocks are used: {how}")
+        return
+    if not parts:
+        yield _warning("networks", f"{path} is not there; coarse built-in blocks are used: {how}")
+        return
+    old = [part for part in parts if (now - part.fetched_at).days > _OLD_DAYS]
+    for part in old:
+        yield _warning("networks", f"{part.name} is {(now - part.fetched_at).days} days old: {how}")
+    if not old:
+        days = max((now - part.fetched_at).days for part in parts)
+        yield _ok("networks", f"{path}, {count(len(parts), 'list')}, the oldest {count(max(days, 0), 'day')} old")
+
+
+def _check_engine() -> Iterator[Finding]:
+    from mailnod.judge.knowledge import name_engine
+
+    engine = name_engine()
+    if engine == "regex":
+        yield _ok("judge", "user agents are read by ua-parser's own engine")
+    else:
+        yield _warning(
+            "judge",
+            f"ua-parser's own engine is missing and its {engine} one reads user agents, which is correct and many "
+            "times slower: pip install 'ua-parser[regex]'",
+        )
 
 
 def _can_make(path: Path) -> bool:

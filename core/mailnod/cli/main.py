@@ -24,6 +24,7 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "stats": ("mailnod.cli.stats:stats", "Count opens and clicks of people and of machines."),
     "consent": ("mailnod.cli.consent:consent", "Grant, withdraw and show a recipient's consent."),
     "keys": ("mailnod.cli.keys:keys", "Make, list, retire and revoke the keys that sign links."),
+    "networks": ("mailnod.cli.networks:networks", "Fetch, show and ask published lists of networks."),
     "doctor": ("mailnod.cli.doctor:doctor", "Check the set-up and say what is wrong with it."),
     "plugins": ("mailnod.cli.plugins:plugins", "List the plugins and the hooks that they use."),
 }

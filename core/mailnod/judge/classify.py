@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailnod.model import Observation, Signal, Verdict, Window
@@ -21,9 +22,14 @@ RULESET = "2026.11"
 
 
 class Judge:
-    """Judges observations; one judge may be shared between threads."""
+    """Judges observations; one judge may be shared between threads.
 
-    def __init__(self) -> None:
+    :param networks: the file that ``mailnod networks update`` writes; read on first use, and again when it changed.
+        None, or a path where nothing is, means the blocks that are installed with the rules.
+    """
+
+    def __init__(self, *, networks: Path | None = None) -> None:
+        self._networks = networks
         self._lock = threading.Lock()
         self._rules: Rules | None = None
 
@@ -57,5 +63,5 @@ class Judge:
                 if rules is None:
                     from mailnod.judge.verdicts import Rules
 
-                    rules = self._rules = Rules(ruleset=RULESET)
+                    rules = self._rules = Rules(ruleset=RULESET, networks=self._networks)
         return rules

@@ -5,9 +5,9 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["PatternSet", "read_table"]
+__all__ = ["PatternSet", "name_engine", "read_table"]
 
 
 def read_table(name: str) -> dict[str, Any]:
@@ -18,6 +18,14 @@ def read_table(name: str) -> dict[str, Any]:
     """
     file = resources.files("mailnod.judge") / "tables" / f"{name}.toml"
     return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def name_engine() -> Literal["regex", "re2", "basic"]:
+    """Name the engine that ua-parser searches with: its own, "regex", or what it falls back to without that."""
+    import ua_parser
+
+    best = ua_parser.BestAvailableResolver
+    return "regex" if best is ua_parser.RegexResolver else "re2" if best is ua_parser.Re2Resolver else "basic"
 
 
 class PatternSet:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
+from pathlib import Path
 
 from mailnod.judge.agents import Agents
+from mailnod.judge.atlas import Atlas
 from mailnod.judge.evidence import Client, Finding, Request
 from mailnod.judge.headers import find_prefetch, weigh_headers
-from mailnod.judge.networks import built_in_networks, parse_address
 from mailnod.judge.proxies import find_proxy, relay_type
 from mailnod.judge.window import weigh_window
 from mailnod.model import Classification, Hit, Observation, ProxyType, Signal, Verdict, Window
@@ -27,9 +27,6 @@ _NETWORKS = {
     "azure": Signal(code="ip.azure", weight=50, source="rented servers; many remote desktops and office gateways"),
     "google": Signal(code="ip.google", weight=60, source="Google's own networks: people do not browse from there"),
 }
-
-#: No address is longer (an IPv6 one with its zone); longer texts are not remembered.
-_MAX_ADDRESS = 64
 
 #: Networks in which a person's click stays possible and a machine's is common.
 _SHARED = frozenset(("gateway", "cloud", "akamai", "azure", "google", "delivery"))
@@ -49,22 +46,23 @@ class Rules:
     """The rules with their tables and engines, which take a moment to load.
 
     :param ruleset: the version that verdicts name.
+    :param networks: the file that ``mailnod networks update`` writes; None where the built-in blocks are enough.
     """
 
-    def __init__(self, *, ruleset: str) -> None:
+    def __init__(self, *, ruleset: str, networks: Path | None) -> None:
         self._ruleset = ruleset
         self._agents = Agents()
-        self._networks = built_in_networks()
-        self._network_of = lru_cache(maxsize=4096)(self._look_up)
+        self._atlas = Atlas(networks)
 
     def explain(
         self, observation: Observation, window: Window, extra: Sequence[Signal] = ()
     ) -> tuple[Verdict, tuple[Signal, ...]]:
         """Judge one observation; parameters and result as :meth:`mailnod.judge.classify.Judge.explain` has them."""
+        self._atlas.refresh()
         request = self._read(observation.hit, window)
         finding = find_proxy(request) or _find_by_request(request)
         client = self._agents.read_client(request)
-        around = [*weigh_window(observation, window, network_of=self._find_network), *extra]
+        around = [*weigh_window(observation, window, network_of=self._atlas.find), *extra]
         signals = [*weigh_headers(request), *around] if finding else [*_weigh(request), *around]
         signals.sort(key=lambda signal: -abs(signal.weight))
         if finding is not None:
@@ -83,16 +81,10 @@ class Rules:
             method=hit.method,
             agent=None if hit.user_agent is None else self._agents.read(hit.user_agent),
             headers=hit.headers,
-            network=self._find_network(hit.ip),
+            network=self._atlas.find(hit.ip),
             has_address=hit.ip is not None,
             age_s=age_s,
         )
-
-    def _find_network(self, ip: str | None) -> str | None:
-        return None if ip is None or len(ip) > _MAX_ADDRESS else self._network_of(ip)
-
-    def _look_up(self, ip: str) -> str | None:
-        return self._networks.find(parse_address(ip))
 
 
 def _find_by_request(request: Request) -> Finding | None:

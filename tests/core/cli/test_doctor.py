@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
+from mailnod.judge.networks import Part
+from mailnod.judge.packed import write_packed
+from mailnod.testing import FrozenClock
+
 Run = Callable[..., Result]
 
 
 def examine(run: Run, *, exit_code: int) -> dict[str, str]:
-    """Return the findings that are not fine, as ``subject: level``."""
+    """Return the findings that are not fine, as ``subject: level``; lists of networks were never fetched here."""
     result = run("doctor", "--json")
     assert result.exit_code == exit_code, result.output
-    return {f["subject"]: f["level"] for f in json.loads(result.stdout) if f["level"] != "ok"}
+    found = json.loads(result.stdout)
+    return {f["subject"]: f["level"] for f in found if f["level"] != "ok" and f["subject"] != "networks"}
 
 
 def test_sound_set_up_is_fine(run: Run, campaign: None) -> None:
@@ -115,3 +121,49 @@ def test_plugins_lists_hooks(run: Run) -> None:
     found = json.loads(run("plugins", "--json").stdout)
     assert any(one["hooks"] == ["get_consent"] and "ConsentStore" in one["source"] for one in found)
     assert "get_consent" in run("plugins").stdout
+
+
+def find_networks(run: Run) -> list[tuple[str, str]]:
+    """Return what is said of the lists of networks."""
+    found = json.loads(run("doctor", "--json").stdout)
+    return [(f["level"], f["detail"]) for f in found if f["subject"] == "networks"]
+
+
+def test_missing_lists_of_networks_are_a_warning(run: Run) -> None:
+    """Judging works without them, and is better with them."""
+    ((level, detail),) = find_networks(run)
+    assert level == "warning"
+    assert "coarse built-in blocks are used" in detail
+    assert "mailnod networks update" in detail
+
+
+@pytest.mark.parametrize(("days", "level"), [(60, "ok"), (61, "warning")])
+def test_old_lists_of_networks_are_a_warning(
+    run: Run, environ: dict[str, str], clock: FrozenClock, days: int, level: str
+) -> None:
+    """After 60 days a list misses too much; which one is old is said."""
+    parts = [
+        Part(
+            name=name, source="", fetched_at=clock.now() - timedelta(days=age), rows=1, intervals=[(1 << 125, 1 << 126)]
+        )
+        for name, age in (("amazon", days), ("linode", 1))
+    ]
+    write_packed(Path(environ["MAILNOD_DATABASE"] + ".networks"), parts)
+    ((found, detail),) = find_networks(run)
+    assert found == level
+    assert f"{days} days old" in detail
+    assert "linode" not in detail
+
+
+def test_damaged_lists_of_networks_are_a_warning(run: Run, environ: dict[str, str]) -> None:
+    """The judge goes on with its built-in blocks."""
+    Path(environ["MAILNOD_DATABASE"] + ".networks").write_bytes(b"nonsense")
+    ((level, detail),) = find_networks(run)
+    assert level == "warning"
+    assert "no file of packed networks" in detail
+
+
+def test_engine_of_the_judge_is_said(run: Run) -> None:
+    """Where the fast engine is installed, that is said."""
+    found = json.loads(run("doctor", "--json").stdout)
+    assert [f["level"] for f in found if f["subject"] == "judge"] == ["ok"]

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailnod.judge.networks import Networks, built_in_networks, parse_address
+from mailnod.judge.networks import Layer, Networks, Part, build_networks, join_prefixes, parse_address
 
 
 @pytest.fixture(scope="module")
 def built_in() -> Networks:
     """Give the blocks that are installed with the rules."""
-    return built_in_networks()
+    return build_networks()
 
 
 @pytest.mark.parametrize(
@@ -47,9 +48,16 @@ def test_what_is_no_address_is_none(text: str | None) -> None:
     assert parse_address(text) is None
 
 
-def test_the_narrowest_prefix_decides() -> None:
-    """A block inside a block keeps its own label, and the outer one goes on behind it."""
-    networks = Networks([("10.0.0.0/8", "outer"), ("10.1.0.0/16", "inner"), ("10.1.255.0/24", "core")])
+def lay(*layers: tuple[str, str]) -> Networks:
+    """Make a map of layers of one prefix each, named by their labels."""
+    return Networks(
+        Layer(name=label, label=label, source="", intervals=join_prefixes([prefix])) for prefix, label in layers
+    )
+
+
+def test_the_first_layer_decides() -> None:
+    """A block inside a block keeps its own label where it comes first, and the outer one goes on behind it."""
+    networks = lay(("10.1.255.0/24", "core"), ("10.1.0.0/16", "inner"), ("10.0.0.0/8", "outer"), ("10.2.0.0/16", "no"))
     found = [
         networks.find(parse_address(one)) for one in ("10.0.0.1", "10.1.0.0", "10.1.255.9", "10.2.0.0", "11.0.0.0")
     ]
@@ -58,7 +66,7 @@ def test_the_narrowest_prefix_decides() -> None:
 
 def test_block_may_end_with_the_last_address() -> None:
     """Nothing comes after the end of the address space."""
-    networks = Networks([("ff00::/8", "multicast"), ("ffff::/16", "end")])
+    networks = lay(("ffff::/16", "end"), ("ff00::/8", "multicast"))
     assert networks.find(ipaddress.ip_address("ff00::1")) == "multicast"
     assert networks.find(ipaddress.ip_address("ffff:" * 7 + "ffff")) == "end"
 
@@ -68,7 +76,6 @@ def test_block_may_end_with_the_last_address() -> None:
         st.tuples(st.ip_addresses(v=4), st.integers(8, 32), st.sampled_from("abc"))
         | st.tuples(st.ip_addresses(v=6), st.integers(8, 128), st.sampled_from("abc")),
         max_size=12,
-        unique_by=lambda one: ipaddress.ip_network(f"{one[0]}/{one[1]}", strict=False),
     ),
     st.ip_addresses(),
 )
@@ -78,19 +85,48 @@ def test_the_search_agrees_with_a_plain_walk(
 ) -> None:
     """Packed intervals answer as a walk over all prefixes would."""
     prefixes = [(ipaddress.ip_network(f"{one}/{length}", strict=False), label) for one, length, label in blocks]
-    networks = Networks((str(prefix), label) for prefix, label in prefixes)
+    networks = lay(*((str(prefix), label) for prefix, label in prefixes))
     for asked in [address, *(prefix.network_address for prefix, _ in prefixes)]:
         plain = parse_address(str(asked))
-        holding = [(prefix.prefixlen, label) for prefix, label in prefixes if plain is not None and plain in prefix]
+        holding = [label for prefix, label in prefixes if plain is not None and plain in prefix]
         if isinstance(plain, ipaddress.IPv4Address) and any(prefix.version == 6 for prefix, _ in prefixes):
             continue
-        assert networks.find(plain) == (max(holding)[1] if holding else None)
+        assert networks.find(plain) == (holding[0] if holding else None)
+
+
+def test_neighbours_are_joined() -> None:
+    """Prefixes that overlap or touch become one interval, in whatever order they come."""
+    joined = join_prefixes(["10.0.1.0/24", "10.0.0.0/24", "10.0.0.128/25", "10.0.3.0/24", "2001:db8::1"])
+    assert [last - first + 1 for first, last in joined] == [512, 256, 1]
 
 
 def test_a_malformed_prefix_is_refused() -> None:
     """A table with a mistake in it is not half used."""
     with pytest.raises(ValueError, match="host bits"):
-        Networks([("10.0.0.1/8", "x")])
+        join_prefixes(["10.0.0.1/8"])
+
+
+def test_published_list_takes_the_place_of_the_coarse_blocks() -> None:
+    """What Apple's list does not hold is its carrier's, what a list adds is known, and strange names are left out."""
+
+    def publish(name: str, *prefixes: str) -> Part:
+        intervals = join_prefixes(prefixes)
+        return Part(name=name, source="list", fetched_at=datetime.now(UTC), rows=1, intervals=intervals)
+
+    relay = publish("apple-private-relay", "104.28.1.0/24")
+    networks = build_networks([relay, publish("amazon", "1.178.1.0/24"), publish("of a later version", "9.0.0.0/8")])
+    found = [
+        networks.find(parse_address(one)) for one in ("104.28.1.1", "104.28.2.1", "1.178.1.1", "52.1.1.1", "9.1.1.1")
+    ]
+    assert found == ["apple_relay", "carrier", "cloud", None, None]
+
+
+def test_layer_says_where_its_knowledge_comes_from(built_in: Networks) -> None:
+    """A built-in block has a source and was never fetched."""
+    layer = built_in.find_layer(ipaddress.ip_address("40.107.1.1"))
+    assert layer is not None
+    assert (layer.name, layer.fetched_at) == ("exchange-online", None)
+    assert layer.source.startswith("https://learn.microsoft.com/")
 
 
 def test_built_in_blocks_hold_the_published_exits_of_apples_relay(built_in: Networks, shared: Path) -> None:
