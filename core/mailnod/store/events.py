@@ -31,7 +31,16 @@ from mailnod.store.rows import (
     write_verdict,
 )
 
-__all__ = ["TYPES", "count_events", "find_events", "get_events", "get_judged", "get_verdicts", "publish"]
+__all__ = [
+    "TYPES",
+    "count_events",
+    "find_events",
+    "get_events",
+    "get_judged",
+    "get_verdicts",
+    "join_conditions",
+    "publish",
+]
 
 #: What a judged hit of each kind is called.
 TYPES: dict[Kind, EventType] = {"open": "message.opened", "click": "message.clicked"}
@@ -83,7 +92,7 @@ def publish(
 
 def get_events(connection: sqlite3.Connection, filter: EventFilter) -> list[EventRecord]:
     """Return events with the facts that they were judged from, newest first."""
-    where, values = _join(_restrict(connection, filter))
+    where, values = join_conditions(_restrict(connection, filter))
     rows = connection.execute(
         f"{_RECORDS} WHERE {where} ORDER BY e.occurred_at DESC, e.observation_id DESC LIMIT ?",
         (*values, min(max(filter.limit, 1), 10_000)),
@@ -98,7 +107,7 @@ def get_judged(
 
     :param after: time and id of the event that the page begins behind.
     """
-    where, values = _join(_restrict(connection, filter))
+    where, values = join_conditions(_restrict(connection, filter))
     if after is not None:
         where += " AND (e.occurred_at, e.observation_id) > (?, ?)"
         values += [to_micros(after[0]), after[1]]
@@ -118,7 +127,7 @@ def find_events(connection: sqlite3.Connection, prefix: str, *, limit: int) -> l
 
 def count_events(connection: sqlite3.Connection, filter: EventFilter) -> int:
     """Return how many events there are."""
-    where, values = _join(_restrict(connection, filter))
+    where, values = join_conditions(_restrict(connection, filter))
     ((number,),) = connection.execute(
         f"SELECT count(*) FROM events AS e LEFT JOIN deliveries AS d ON d.id = e.delivery_id WHERE {where}", values
     ).fetchall()
@@ -201,7 +210,7 @@ def _read_record(row: Sequence[Any]) -> EventRecord:
     )
 
 
-def _join(conditions: Iterable[tuple[str, Sequence[Any]]]) -> tuple[str, list[Any]]:
+def join_conditions(conditions: Iterable[tuple[str, Sequence[Any]]]) -> tuple[str, list[Any]]:
     """Return conditions as one, with all values that are bound to it."""
     pairs = list(conditions)
     return " AND ".join(one for one, _ in pairs) or "true", [value for _, bound in pairs for value in bound]

@@ -1,0 +1,237 @@
+"""Raw observations, the queue of those that wait for a verdict, and what lies near each of them."""
+
+# ruff: noqa: S608
+# Statements are put together from constants alone; every value is bound.
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from mailnod.model import Observation, Window
+from mailnod.store.postgres import deliveries, locks
+from mailnod.store.postgres.server import Connection
+from mailnod.store.rows import OBSERVATION_COLUMNS, list_columns, read_observation, to_micros, write_observation
+from mailnod.store.windows import (
+    MAX_INTEGER,
+    MIN_INTEGER,
+    SAME_DELIVERY_MICROS,
+    SAME_IP_MICROS,
+    WINDOW_LIMIT,
+    find_near_newer,
+    get_latest_micros,
+    list_runs,
+    pick_nearest,
+)
+
+__all__ = [
+    "OBSERVATION_FIELDS",
+    "OBSERVATION_JOINS",
+    "add_observations",
+    "count_waiting",
+    "find_stale",
+    "get_due",
+    "get_mark",
+    "get_windows",
+]
+
+#: Columns whose values repeat, and are kept once.
+_INTERNED = ("user_agent", "headers", "url")
+_INTERNED_AT = tuple(OBSERVATION_COLUMNS.index(name) for name in _INTERNED)
+#: What :func:`~mailnod.store.rows.read_observation` reads, of rows of observations ``o`` with their joins.
+OBSERVATION_FIELDS = ", ".join(
+    f"{name}_text.value" if name in _INTERNED else f"o.{name}" for name in OBSERVATION_COLUMNS
+)
+OBSERVATION_JOINS = " ".join(
+    f"LEFT JOIN mailnod.texts AS {name}_text ON {name}_text.id = o.{name}" for name in _INTERNED
+)
+
+_SELECT = f"SELECT o.seq, {OBSERVATION_FIELDS} FROM mailnod.observations AS o {OBSERVATION_JOINS}"
+_DUE = f"""
+    {_SELECT} JOIN mailnod.queue AS q ON q.observation_id = o.id AND q.delivery_id = o.delivery_id
+    WHERE q.due_at BETWEEN %s AND %s ORDER BY q.due_at, o.id LIMIT %s
+"""
+_BY_SEQ = f"{_SELECT} WHERE o.seq = ANY(%s) ORDER BY o.received_at, o.id"
+
+_STAGE = "CREATE TEMPORARY TABLE staged (LIKE mailnod.observations, position integer) ON COMMIT DROP"
+_COPY = f"COPY staged (seq, position, {list_columns(OBSERVATION_COLUMNS)}) FROM STDIN"
+_TAKE_IN = f"""
+    INSERT INTO mailnod.observations ({list_columns(OBSERVATION_COLUMNS)})
+    SELECT {list_columns(OBSERVATION_COLUMNS, of="s")} FROM staged AS s
+    WHERE NOT EXISTS (SELECT 1 FROM mailnod.suppressed AS gone WHERE gone.delivery_id = s.delivery_id)
+    ORDER BY s.position
+    ON CONFLICT DO NOTHING RETURNING id
+"""
+_QUEUE = """
+    INSERT INTO mailnod.queue (observation_id, delivery_id, due_at)
+    SELECT id, delivery_id, received_at + %s FROM mailnod.observations WHERE seq > %s
+    ON CONFLICT DO NOTHING
+"""
+_QUEUE_JUDGED = {
+    column: f"""
+        INSERT INTO mailnod.queue (observation_id, delivery_id, due_at)
+        SELECT near.id, near.delivery_id, min(runs.due_at)
+        FROM unnest(%s::bigint[], %s::{kind}[], %s::bigint[], %s::bigint[]) AS runs (due_at, value, start, stop),
+        LATERAL (
+            SELECT o.id, o.delivery_id FROM mailnod.observations AS o
+            WHERE o.{column} = runs.value AND o.received_at BETWEEN runs.start AND runs.stop
+            ORDER BY o.received_at LIMIT {WINDOW_LIMIT}
+        ) AS near
+        WHERE EXISTS (
+            SELECT 1 FROM mailnod.events AS e WHERE e.observation_id = near.id AND e.delivery_id = near.delivery_id)
+        GROUP BY near.id, near.delivery_id
+        ON CONFLICT DO NOTHING
+    """
+    for column, kind in (("delivery_id", "bytea"), ("ip", "text"))
+}
+_NEAR = """
+    SELECT asked.position, near.seq, near.received_at, near.id = asked.id
+    FROM unnest(%s::bytea[], %s::bytea[], %s::text[], %s::bigint[]) WITH ORDINALITY
+        AS asked (id, delivery_id, ip, at, position),
+    LATERAL (
+        (SELECT seq, received_at, id FROM mailnod.observations AS o
+            WHERE o.id = asked.id AND o.delivery_id = asked.delivery_id)
+        {near}
+    ) AS near
+""".format(
+    near="".join(
+        f"""
+        UNION ALL (SELECT seq, received_at, id FROM mailnod.observations AS o
+            WHERE o.{column} = asked.{column} AND o.received_at BETWEEN {start} AND {stop}
+            ORDER BY o.received_at {order} LIMIT {WINDOW_LIMIT})"""
+        for column, reach in (("delivery_id", SAME_DELIVERY_MICROS), ("ip", SAME_IP_MICROS))
+        for start, stop, order in (
+            (f"asked.at - {reach}", "asked.at", "DESC"),
+            ("asked.at + 1", f"asked.at + {reach}", "ASC"),
+        )
+    )
+)
+
+
+def add_observations(
+    connection: Connection, observations: Sequence[Observation], *, settle_s: float, key: bytes
+) -> list[Observation]:
+    """Take observations in, each once, and queue them and those already judged that they may shed light on.
+
+    They are brought to the server before anybody has to wait for them.
+
+    :param settle_s: how long after its hit an observation is judged.
+    :param key: the key under which the store hashes texts.
+    :returns: those that were new, in the order given.
+    """
+    if not observations:
+        return []
+    _stage(connection, observations, key)
+    locks.take(connection, "hits")
+    mark = get_mark(connection)
+    ids = {bytes(row[0]) for row in connection.execute(_TAKE_IN)}
+    new = []
+    for observation in observations:
+        if observation.id in ids:
+            ids.remove(observation.id)
+            new.append(observation)
+    settle_micros = round(settle_s * 1_000_000)
+    connection.execute(_QUEUE, (settle_micros, mark))
+    for column, reach, values in (
+        ("delivery_id", SAME_DELIVERY_MICROS, [(o.delivery_id, o) for o in new]),
+        ("ip", SAME_IP_MICROS, [(o.hit.ip, o) for o in new if o.hit.ip is not None]),
+    ):
+        runs = [
+            (start + settle_micros, value, start - reach, end + reach)
+            for value, start, end in list_runs(values, reach=reach)
+        ]
+        if runs:
+            connection.execute(_QUEUE_JUDGED[column].encode(), [list(part) for part in zip(*runs, strict=True)])
+    return new
+
+
+def get_due(connection: Connection, *, now: datetime, limit: int, settle_s: float | None) -> list[Observation]:
+    """Return the observations that are due, those due longest first.
+
+    :param settle_s: the settle time, by which hits from the future are told where nothing else is due; None
+        leaves them.
+    """
+    rows = connection.execute(_DUE.encode(), (MIN_INTEGER, to_micros(now), limit)).fetchall()
+    if not rows and settle_s is not None:
+        latest = get_latest_micros(now, settle_s=settle_s)
+        rows = connection.execute(_DUE.encode(), (latest + 1, MAX_INTEGER, limit)).fetchall()
+    return [read_observation(row[1:]) for row in rows]
+
+
+def get_mark(connection: Connection) -> int:
+    """Return the number of the newest observation; 0 where there is none."""
+    ((newest,),) = connection.execute("SELECT coalesce(max(seq), 0) FROM mailnod.observations").fetchall()
+    return int(newest)
+
+
+def find_stale(connection: Connection, observations: Sequence[Observation], *, mark: int) -> set[bytes]:
+    """Return the ids of those into whose window an observation has come since a mark."""
+    newer = connection.execute("SELECT delivery_id, ip, received_at FROM mailnod.observations WHERE seq > %s", (mark,))
+    return find_near_newer(observations, newer)
+
+
+def count_waiting(connection: Connection) -> int:
+    """Return how many observations are in the queue."""
+    ((count,),) = connection.execute("SELECT count(*) FROM mailnod.queue").fetchall()
+    return int(count)
+
+
+def get_windows(connection: Connection, observations: Sequence[Observation]) -> list[Window]:
+    """Return what each observation is judged by; where more lies near than fits, the nearest in time.
+
+    Windows of one batch overlap, so what lies in several of them is read once.
+    """
+    if not observations:
+        return []
+    asked = [(o.id, o.delivery_id, o.hit.ip, to_micros(o.hit.received_at)) for o in observations]
+    near: list[dict[int, int]] = [{} for _ in observations]
+    own: list[int | None] = [None] * len(observations)
+    columns = [list(column) for column in zip(*asked, strict=True)]
+    for position, seq, received_at, is_own in connection.execute(_NEAR.encode(), columns):
+        near[position - 1][seq] = received_at
+        if is_own:
+            own[position - 1] = seq
+    nearest = [pick_nearest(times, at=at, own=number) for times, number, (*_, at) in zip(near, own, asked, strict=True)]
+    rows = connection.execute(_BY_SEQ.encode(), (sorted(set().union(*nearest)),))
+    # Rows come ordered by time, and a dictionary keeps that order.
+    read = {seq: read_observation(row) for seq, *row in rows}
+    order = {seq: position for position, seq in enumerate(read)}
+    known = deliveries.get_known(connection, list({o.delivery_id for o in observations}))
+    return [
+        Window(
+            delivery=known.get(observation.delivery_id),
+            observations=tuple(read[seq] for seq in sorted(seqs, key=order.__getitem__)),
+        )
+        for observation, seqs in zip(observations, nearest, strict=True)
+    ]
+
+
+def _stage(connection: Connection, observations: Sequence[Observation], key: bytes) -> None:
+    """Bring observations, and the texts that they refer to, into the transaction."""
+    texts: dict[str, int] = {}
+    connection.execute(_STAGE)
+    with connection.cursor().copy(_COPY) as copy:
+        for position, observation in enumerate(observations):
+            row: list[Any] = list(write_observation(observation))
+            for at in _INTERNED_AT:
+                text = row[at]
+                if text is not None:
+                    number = texts.get(text)
+                    row[at] = texts[text] = _hash_text(text, key) if number is None else number
+            copy.write_row((0, position, *row))
+    rows = sorted((number, text) for text, number in texts.items())
+    if rows:
+        # Sorted, so that two transactions that bring the same texts never wait for each other.
+        connection.execute(
+            "INSERT INTO mailnod.texts (id, value) SELECT * FROM unnest(%s::bigint[], %s::text[]) "
+            "ON CONFLICT (id) DO NOTHING",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
+
+
+def _hash_text(text: str, key: bytes) -> int:
+    """Return the number of a text: 64 bits of its keyed BLAKE2b hash, which nobody can aim at without the key."""
+    digest = hashlib.blake2b(text.encode(), digest_size=8, key=key, person=b"mailnod-text").digest()
+    return int.from_bytes(digest, "big", signed=True)

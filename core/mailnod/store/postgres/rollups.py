@@ -1,0 +1,82 @@
+"""Counts for each message, campaign, route, link and hour, moved by signed deltas."""
+
+# ruff: noqa: S608
+# Statements are put together from constants alone; every value is bound.
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+
+from mailnod.model import Event, Metrics
+from mailnod.store.postgres.server import Connection
+from mailnod.store.rollups import LARGEST_FIRST, MEASURES, Accepted, Group, Groups, list_moves, sum_accepted
+
+__all__ = ["Moves", "count_accepted", "get_metrics"]
+
+_ADD = f"""
+    INSERT INTO mailnod.rollups AS old (scope, key, {", ".join(MEASURES)})
+    SELECT * FROM unnest(%s::text[], %s::text[]{", %s::bigint[]" * len(MEASURES)})
+    ON CONFLICT (scope, key) DO UPDATE SET {", ".join(f"{name} = old.{name} + excluded.{name}" for name in MEASURES)}
+"""
+_COUNT = """
+    INSERT INTO mailnod.delivery_counts AS old (delivery_id, scope, key, measure, events)
+    SELECT * FROM unnest(%s::bytea[], %s::text[], %s::text[], %s::text[], %s::bigint[])
+    ON CONFLICT (delivery_id, scope, key, measure) DO UPDATE SET events = old.events + excluded.events
+    RETURNING delivery_id, scope, key, measure, events
+"""
+
+
+class Moves:
+    """What the publications of one transaction change in the counts, written at its end."""
+
+    def __init__(self) -> None:
+        #: Events of each delivery by group and measure, and the lines that share each of these counts.
+        self._counts: Counter[tuple[bytes, str, str, str]] = Counter()
+        self._lines: dict[tuple[bytes, str, str, str], list[Group]] = {}
+
+    def move(self, event: Event, groups: Groups, *, sign: int) -> None:
+        """Count an event in, or out where a revision takes its place."""
+        for counted, lines, measure in list_moves(event, groups):
+            key = (event.delivery_id, *counted, measure)
+            self._counts[key] += sign
+            self._lines[key] = lines
+
+    def write(self, connection: Connection) -> None:
+        """Add what was gathered to the stored counts."""
+        moved = sorted((key, delta) for key, delta in self._counts.items() if delta)
+        if not moved:
+            return
+        columns = zip(*((*key, delta) for key, delta in moved), strict=True)
+        stored = connection.execute(_COUNT, [list(column) for column in columns]).fetchall()
+        deltas: defaultdict[Group, Counter[str]] = defaultdict(Counter)
+        for delivery_id, scope, name, measure, events in stored:
+            key = (bytes(delivery_id), scope, name, measure)
+            before = events - self._counts[key]
+            for line in self._lines[key]:
+                deltas[line][measure] += self._counts[key]
+                deltas[line][f"{measure}_unique"] += (events > 0) - (before > 0)
+        _add(connection, deltas)
+
+
+def count_accepted(connection: Connection, accepted: Iterable[Accepted]) -> None:
+    """Count deliveries that a server accepted; tests must not be among them."""
+    names = ("deliveries", "deliveries_with_pixel", "deliveries_with_links")
+    sums = sum_accepted(accepted)
+    _add(connection, {group: dict(zip(names, count, strict=True)) for group, count in sums.items()})
+
+
+def get_metrics(connection: Connection, *, by: str, limit: int) -> list[Metrics]:
+    """Return the lines of one scope, the largest first and hours newest first; "all" has one line, always."""
+    order = "key DESC" if by == "hour" else LARGEST_FIRST
+    query = f"SELECT key, {', '.join(MEASURES)} FROM mailnod.rollups WHERE scope = %s ORDER BY {order} LIMIT %s"
+    rows = connection.execute(query.encode(), (by, limit))
+    found = [Metrics(key=key, **dict(zip(MEASURES, counts, strict=True))) for key, *counts in rows]
+    return found or ([Metrics(key="")] if by == "all" else [])
+
+
+def _add(connection: Connection, deltas: Mapping[Group, Mapping[str, int]]) -> None:
+    """Add to the lines of the rollups, always in the same order, so that nobody waits for each other."""
+    rows = [(*group, *(deltas[group].get(name, 0) for name in MEASURES)) for group in sorted(deltas)]
+    if rows:
+        connection.execute(_ADD, [list(column) for column in zip(*rows, strict=True)])
