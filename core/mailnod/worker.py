@@ -21,7 +21,7 @@ from mailnod.plugins import Plugins
 from mailnod.store.base import REJUDGE_LEASE, WORKER_LEASE, Store
 from mailnod.store.drain import drain
 
-__all__ = ["LEASE_S", "Lease", "WorkDone", "Worker", "name_holder"]
+__all__ = ["LEASE_S", "PAUSE_S", "Lease", "WorkDone", "Worker", "name_holder"]
 
 log = logging.getLogger("mailnod.worker")
 
@@ -69,7 +69,8 @@ class Worker:
         self._store = store
         self._journal_folder = journal_folder
         self._spool_folders = tuple(spool_folders)
-        self._assessor = Assessor(judge=judge, plugins=plugins)
+        #: Judges as this worker does.
+        self.assessor = Assessor(judge=judge, plugins=plugins)
         self._plugins = plugins
         self._clock = clock
         self._settle_s = settle_s
@@ -146,7 +147,7 @@ class Worker:
 
     def _judge(self, observation: Observation, window: Window) -> Verdict:
         standing = self._store.get_verdicts(observation.id) if observation.purged else []
-        return standing[-1][1] if standing else self._assessor.classify(observation, window)
+        return standing[-1][1] if standing else self.assessor.classify(observation, window)
 
     def _name_holder(self) -> str:
         return name_holder(self._secret)
@@ -173,10 +174,11 @@ def name_holder(secret: str) -> str:
 
 
 class Lease:
-    """The worker's lease, as one pass holds it."""
+    """A lease as one pass holds it, the worker's unless it is named."""
 
-    def __init__(self, *, store: Store, clock: Clock, holder: str) -> None:
+    def __init__(self, *, store: Store, clock: Clock, holder: str, name: str = WORKER_LEASE) -> None:
         self.holder = holder
+        self._name = name
         self._store = store
         self._clock = clock
         self._taken_at: datetime | None = None
@@ -184,7 +186,7 @@ class Lease:
     def take(self) -> bool:
         """Take or renew it; False where another worker has it."""
         now = self._clock.now()
-        taken = self._store.acquire_lease(WORKER_LEASE, holder=self.holder, now=now, ttl_s=LEASE_S)
+        taken = self._store.acquire_lease(self._name, holder=self.holder, now=now, ttl_s=LEASE_S)
         self._taken_at = now if taken else None
         return taken
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
-
 import click
 
 from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
 from mailnod.cli.output import count, make_console, print_json, to_plain
+from mailnod.cli.times import read_time
 from mailnod.cli.waiting import describe_waiting
 from mailnod.model import Classification, EventFilter, EventRecord, Kind
 
 __all__ = ["events"]
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @click.command()
@@ -71,8 +67,8 @@ def events(
         campaign=campaign,
         message_id=message_id,
         recipient=recipient,
-        since=_read_time("--since", since, now),
-        until=_read_time("--until", until, now),
+        since=read_time("--since", since, now),
+        until=read_time("--until", until, now),
         before_id=_read_id(before),
         limit=limit,
     )
@@ -93,18 +89,6 @@ def events(
         click.echo(f"No events yet; {waiting}." if waiting else "No events.")
     elif waiting:
         click.echo(f"{waiting[0].upper()}{waiting[1:]}.")
-
-
-def _read_time(option: str, value: str | None, now: datetime) -> datetime | None:
-    if value is None:
-        return None
-    if match := re.fullmatch(r"(\d{1,6})([smhdw])", value):
-        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is neither like 24h nor an ISO 8601 time", param_hint=option) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _read_id(value: str | None) -> bytes | None:

@@ -20,6 +20,7 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "serve": ("mailnod.cli.serve:serve", "Run the collector alone, without an app."),
     "work": ("mailnod.cli.work:work", "Take in and judge hits until stopped."),
     "events": ("mailnod.cli.events:events", "Show opens and clicks, newest first."),
+    "rejudge": ("mailnod.cli.rejudge:rejudge", "Judge stored events again by the rules of today."),
     "deliveries": ("mailnod.cli.deliveries:deliveries", "Show which mail was tracked, for whom, and why."),
     "stats": ("mailnod.cli.stats:stats", "Count opens and clicks of people and of machines."),
     "consent": ("mailnod.cli.consent:consent", "Grant, withdraw and show a recipient's consent."),
