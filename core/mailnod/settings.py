@@ -55,6 +55,8 @@ class Settings:
     worker: Literal["thread", "none"] = "thread"
     spool: Path | None = None
     networks: Path | None = None
+    token_cap: int = 1000
+    source_cap: int = 10_000
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Settings:
@@ -188,6 +190,12 @@ def _read_seconds(value: Any) -> float:
     if not 0 <= seconds <= 86_400:
         raise ValueError("is not between 0 and 86400")
     return seconds
+
+
+def _read_cap(value: Any) -> int:
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,9}", str(value), re.ASCII):
+        raise ValueError("is not a whole number of up to nine digits")
+    return int(value)
 
 
 def _read_list(value: Any) -> list[str]:
@@ -361,6 +369,22 @@ _TABLE = (
         doc="Where hits are kept that the journal does not take, because its disk is full, broken or slow; best on "
         "another disk than the store. Without it, ``/var/tmp`` and the system's folder for temporary files are tried, "
         "first the one that is on another file system. In there, each store and user has a folder of its own.",
+    ),
+    Setting(
+        name="token_cap",
+        read=_read_cap,
+        default=1000,
+        form="a whole number; 0 for no cap",
+        doc="How many opens of one mail, and how many clicks on each of its links, a process records in a day. Those "
+        "beyond are answered as ever and counted: ``mailnod doctor`` and ``mailnod stats`` tell how many there were.",
+    ),
+    Setting(
+        name="source_cap",
+        read=_read_cap,
+        default=10_000,
+        form="a whole number; 0 for no cap",
+        doc="How many hits of one address (in IPv6: of one /64) a process records in a minute. Those beyond are "
+        "answered as ever and counted.",
     ),
     Setting(
         name="worker",

@@ -183,6 +183,12 @@ class Keyring:
                 return _read_claims(head, key, now)
         raise TokenError("the token is not genuine, or its key is revoked or unknown")
 
+    def hide(self, text: str) -> str:
+        """Return 16 hexadecimal digits that stand for a text, the same for as long as the signing key is."""
+        mac = _mac(self._signing, b"mailnod-hide")
+        mac.update(text.encode())
+        return mac.hexdigest()[:16]
+
     def tag_link(self, index: int, url: str) -> str:
         """Return the tag of a link under the signing key.
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from mailnod.background import Background
 from mailnod.clock import Clock, SystemClock
+from mailnod.collect.caps import Caps
 from mailnod.collect.collector import Collector, Request
 from mailnod.collect.suppressed import Suppressed
 from mailnod.collect.wsgi import make_app, wrap_app
 from mailnod.errors import ConfigurationError, describe_error
 from mailnod.html.plan import Plan
 from mailnod.judge.classify import Judge
-from mailnod.model import DeliveryState, Envelope, Observation, Reply
+from mailnod.model import DeliveryState, Envelope, Recorded, Reply
 from mailnod.plugins import Plugins
 from mailnod.send.consent import ConsentStore
 from mailnod.send.override import current_override
@@ -80,6 +81,7 @@ class Tracker:
             new_id=new_id,
             find_destination=self.store.get_destination,
             trusted_proxies=settings.trusted_proxies,
+            caps=Caps(token_cap=settings.token_cap, source_cap=settings.source_cap, hide=keyring.hide),
         )
         self._worker = Worker(
             store=self.store,
@@ -164,7 +166,7 @@ class Tracker:
         self._start_worker()
         return self.collector.collect(request)
 
-    def read(self, request: Request) -> tuple[Reply, Observation | None]:
+    def read(self, request: Request) -> tuple[Reply, Recorded | None]:
         """Return the reply to a request for a tracking path, and what to record before it leaves; never raises.
 
         Touches no disk, but for a short link. :meth:`reply` is this and :meth:`record` in one.
@@ -172,9 +174,9 @@ class Tracker:
         self._start_worker()
         return self.collector.read(request)
 
-    def record(self, observations: Sequence[Observation]) -> None:
+    def record(self, items: Sequence[Recorded]) -> None:
         """Put what :meth:`read` returned on disk, together; never raises."""
-        self.collector.record(observations)
+        self.collector.record(items)
 
     def wrap_wsgi(self, app: WSGIApplication) -> WSGIApplication:
         """Return an app that answers tracking paths itself and hands everything else on, untouched."""

@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 import click
 
 from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
-from mailnod.cli.output import count, print_json, print_table
+from mailnod.cli.output import count, format_time, print_json, print_table
 from mailnod.errors import ConfigurationError, NetworksError, StoreError
-from mailnod.settings import PREFIX, SETTINGS
+from mailnod.settings import PREFIX, SETTINGS, Settings
+from mailnod.store.base import Store
 
 __all__ = ["doctor"]
 
@@ -77,6 +78,7 @@ def _examine(cli: CliContext) -> Iterator[Finding]:
     yield from _check_journals(settings.journal_folder)
     yield from _check_networks(settings.networks_file, now=cli.clock.now())
     yield from _check_engine()
+    yield from _check_spool(settings)
 
 
 def _guarded(check: Callable[[CliContext], Iterator[Finding]], cli: CliContext) -> Iterator[Finding]:
@@ -159,6 +161,7 @@ def _check_store(cli: CliContext) -> Iterator[Finding]:
         yield _broken("store", problem)
     if not wrong:
         yield _ok("store", f"{path}, {path.stat().st_size / 1e6:.1f} MB, sound")
+        yield from _check_overflow(cli.reader)
 
 
 def _check_journals(folder: Path) -> Iterator[Finding]:
@@ -219,6 +222,40 @@ def _check_engine() -> Iterator[Finding]:
             f"ua-parser's own engine is missing and its {engine} one reads user agents, which is correct and many "
             "times slower: pip install 'ua-parser[regex]'",
         )
+
+
+def _check_spool(settings: Settings) -> Iterator[Finding]:
+    from mailnod.store.spool import find_folders, measure
+
+    folders = find_folders(settings.database, chosen=settings.spool)
+    files, size = measure(folders)
+    usable = [folder for folder in folders if _is_own(folder) or (not folder.exists() and _can_make(folder))]
+    if not usable:
+        shown = ", ".join(map(str, folders))
+        yield _warning("spool", f"{shown} cannot be used: hits that no journal takes are lost; set MAILNOD_SPOOL")
+    if files:
+        yield _warning(
+            "spool",
+            f"{count(files, 'file')} of {size / 1e6:.1f} MB in {', '.join(map(str, folders))}: hits that a journal did "
+            "not take; a worker takes them in when the store can be used; look into the log for why",
+        )
+    elif usable:
+        yield _ok("spool", f"{usable[0]}, empty")
+
+
+def _check_overflow(store: Store) -> Iterator[Finding]:
+    for one in store.get_overflow():
+        hits = f"{count(one.hits, one.kind)} from {format_time(one.first_at)} to {format_time(one.last_at)}"
+        if one.reason == "lost":
+            yield _warning("lost", f"{hits} were answered and not recorded, because no disk took them; see the log")
+        else:
+            setting = "MAILNOD_TOKEN_CAP" if one.reason == "token" else "MAILNOD_SOURCE_CAP"
+            whose = count(one.keys, "mail") if one.reason == "token" else count(one.keys, "address", many="addresses")
+            yield _ok("caps", f"{hits}, of {whose}, were counted only, because they were beyond {setting}")
+
+
+def _is_own(folder: Path) -> bool:
+    return folder.is_dir() and folder.stat().st_uid == os.geteuid() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def _can_make(path: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from mailnod.collect.collector import PIXEL_REPLY, Request
 from mailnod.collect.paths import SHORT_LINK, cut_any, cut_prefix, quote_path, read_prefixes
 from mailnod.collect.ticks import Ticks
-from mailnod.model import Observation, Reply
+from mailnod.model import Recorded, Reply
 
 __all__ = ["make_app", "wrap_app"]
 
@@ -23,14 +23,14 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Collecting(Protocol):
     """The two steps of the collector; see :class:`~mailnod.collect.collector.Collector`."""
 
-    def read(self, request: Request) -> tuple[Reply, Observation | None]:
+    def read(self, request: Request) -> tuple[Reply, Recorded | None]:
         """Return the reply, and what must be recorded before it leaves; never raises.
 
         It touches no disk, but for a short link.
         """
         ...
 
-    def record(self, observations: Sequence[Observation]) -> None:
+    def record(self, items: Sequence[Recorded]) -> None:
         """Put observations on disk together, or count them as lost; never raises."""
         ...
 

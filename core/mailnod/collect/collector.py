@@ -14,12 +14,13 @@ from typing import NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from mailnod.clock import Clock
+from mailnod.collect.caps import Caps
 from mailnod.collect.location import to_location
 from mailnod.collect.paths import MAX_TARGET_CHARS, SHORT_LINK
 from mailnod.collect.suppressed import Suppressed
 from mailnod.errors import StoreUnavailableError, TokenError, describe_error
 from mailnod.html.urls import check_destination
-from mailnod.model import Claims, Hit, Kind, Mode, Observation, Reply, TokenState
+from mailnod.model import Claims, Hit, Kind, Mode, Observation, Recorded, Reply, TokenState
 from mailnod.tokens import Keyring
 
 __all__ = ["PIXEL", "PIXEL_REPLY", "Collector", "Journal", "Request", "find_client", "keep_headers"]
@@ -32,6 +33,11 @@ PIXEL = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c0
 #: What is kept of one header's value, and of all headers together, in characters.
 MAX_HEADER_CHARS = 512
 MAX_HEADERS_CHARS = 4096
+
+#: The size of all headers of a request; whoever sends more is no mail program.
+MAX_REQUEST_HEADERS_CHARS = 16_384
+_LENGTH_CHARS = len("content-length")
+_CODING_CHARS = len("transfer-encoding")
 
 _CLICK = re.compile(r"/c/([^/.]+)\.([0-9]{1,6})\.([^/.]+)", re.ASCII)
 #: How many destinations of short links a process remembers.
@@ -82,8 +88,12 @@ class _Found(NamedTuple):
 class Journal(Protocol):
     """Where hits go before the reply leaves."""
 
-    def append_all(self, observations: Sequence[Observation]) -> None:
-        """Return once the observations are on disk; raise StoreUnavailableError where they cannot be."""
+    def append_all(self, items: Sequence[Recorded]) -> None:
+        """Return once observations and counts are on a disk; raise StoreError where they cannot be."""
+        ...
+
+    def lose(self, kind: Kind, number: int = 1) -> None:
+        """Count hits that were answered and not written down."""
         ...
 
 
@@ -96,6 +106,7 @@ class Collector:
         none; raises StoreUnavailableError where it cannot be looked up. None knows of no such links.
     :param new_id: makes the id of an observation from the time of its hit.
     :param trusted_proxies: peers whose ``X-Forwarded-For`` is believed.
+    :param caps: tells which hits are only counted; None records all of them.
     """
 
     def __init__(
@@ -108,6 +119,7 @@ class Collector:
         new_id: Callable[[datetime], bytes],
         find_destination: Callable[[bytes, int], str | None] | None = None,
         trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
+        caps: Caps | None = None,
     ) -> None:
         self._keyring = keyring
         self._journal = journal
@@ -116,6 +128,7 @@ class Collector:
         self._new_id = new_id
         self._find_destination = None if find_destination is None else _remember(find_destination)
         self._trusted_proxies = tuple(trusted_proxies)
+        self._caps = caps
         #: Hits that were answered and could not be written since this process began.
         self.lost = 0
 
@@ -125,12 +138,12 @@ class Collector:
         The pixel's reply is the same whatever its token says; a click without a genuine token and tag, or without a
         destination that its short link stands for, gets 404.
         """
-        reply, observation = self.read(request)
-        if observation is not None:
-            self.record((observation,))
+        reply, item = self.read(request)
+        if item is not None:
+            self.record((item,))
         return reply
 
-    def read(self, request: Request) -> tuple[Reply, Observation | None]:
+    def read(self, request: Request) -> tuple[Reply, Recorded | None]:
         """Return the reply to a request, and what must be recorded before it leaves; never raises.
 
         It touches no disk, but for a short link (:data:`~mailnod.collect.paths.SHORT_LINK`) that is looked up.
@@ -139,29 +152,33 @@ class Collector:
         """
         if request.method not in ("GET", "HEAD"):
             return _NOT_ALLOWED, None
+        refusal = _refuse(request)
+        if refusal is not None:
+            return refusal, None
         try:
             now = self._clock.now()
             reply, found = self._open(request, now) if request.path.startswith("/o/") else self._click(request, now)
         except Exception as error:
             log.error("a hit could not be read: %s", describe_error(error))
             reply, found = (PIXEL_REPLY if request.path.startswith("/o/") else _NOT_FOUND), None
-        observation = None
+        item = None
         if found is not None:
             try:
-                observation = self._observe(request, found, now)
+                item = self._observe(request, found, now)
             except Exception as error:
                 # Whatever fails here costs the hit, and neither the reader's page nor the sender's link.
-                self._lose(1, error)
+                self._lose([found.kind], error)
         if request.method == "HEAD":
             reply = Reply(status=reply.status, headers=reply.headers)
-        return reply, observation
+        return reply, item
 
-    def record(self, observations: Sequence[Observation]) -> None:
-        """Put observations on disk together; what cannot be written is counted as lost; never raises."""
+    def record(self, items: Sequence[Recorded]) -> None:
+        """Put what :meth:`read` returned on a disk, together; hits that cannot be are counted as lost; never raises."""
         try:
-            self._journal.append_all(observations)
+            self._journal.append_all(items)
         except Exception as error:
-            self._lose(len(observations), error)
+            # A count that was not written goes with the next one.
+            self._lose([item.hit.kind for item in items if isinstance(item, Observation)], error)
 
     def _open(self, request: Request, now: datetime) -> tuple[Reply, _Found | None]:
         token = request.path.removeprefix("/o/").removesuffix(".gif")
@@ -200,18 +217,23 @@ class Collector:
             log.error("a short link could not be looked up, and leads nowhere for now: %s", describe_error(error))
             return _LATER, None
 
-    def _observe(self, request: Request, found: _Found, now: datetime) -> Observation | None:
+    def _observe(self, request: Request, found: _Found, now: datetime) -> Recorded | None:
         claims = found.claims
         if claims.state is not TokenState.VALID or found.mode is Mode.NONE:
             return None
         suppressed = self._suppressed.check(claims.delivery_id)
         if suppressed:
             return None
+        ip = find_client(request, self._trusted_proxies)
+        if self._caps is not None:
+            beyond = self._caps.check(claims.delivery_id, found.kind, found.link_index, ip=ip, at=now)
+            if beyond is not None:
+                return beyond
         headers = keep_headers(request.headers)
         hit = Hit(
             kind=found.kind,
             method=request.method,
-            ip=find_client(request, self._trusted_proxies),
+            ip=ip,
             user_agent=headers.pop("user-agent", ""),
             headers=headers,
             received_at=now,
@@ -220,10 +242,27 @@ class Collector:
         )
         return Observation(id=self._new_id(now), hit=hit, delivery_id=claims.delivery_id, checked=suppressed is False)
 
-    def _lose(self, number: int, error: Exception) -> None:
-        before, self.lost = self.lost, self.lost + number
+    def _lose(self, kinds: Sequence[Kind], error: Exception) -> None:
+        for kind in set(kinds):
+            self._journal.lose(kind, kinds.count(kind))
+        before, self.lost = self.lost, self.lost + len(kinds)
         if before == 0 or before // 1000 < self.lost // 1000:
             log.error("%d hits were answered and not recorded: %s", self.lost, describe_error(error))
+
+
+def _refuse(request: Request) -> Reply | None:
+    """Return the reply to a request that is too large or has a body, whatever it asks for."""
+    if len(request.path) + len(request.query) > MAX_TARGET_CHARS:
+        return _TOO_LONG
+    size = 0
+    for name, value in request.headers:
+        size += len(name) + len(value)
+        # Most names have another length, and need no look.
+        if len(name) == _LENGTH_CHARS and name.lower() == "content-length" and value.strip() not in ("", "0"):
+            return _TOO_LARGE
+        if len(name) == _CODING_CHARS and name.lower() == "transfer-encoding":
+            return _TOO_LARGE
+    return _HEADERS_TOO_LARGE if size > MAX_REQUEST_HEADERS_CHARS else None
 
 
 def find_client(request: Request, trusted_proxies: Sequence[IPv4Network | IPv6Network]) -> str | None:
@@ -344,6 +383,9 @@ def _reply(status: int, headers: tuple[tuple[str, str], ...], body: bytes = b"")
     return Reply(status=status, headers=(*headers, ("Content-Length", str(len(body))), *_COMMON), body=body)
 
 
+_TOO_LONG = _reply(414, (("Content-Type", "text/plain"),), b"The address is too long.\n")
+_TOO_LARGE = _reply(413, (("Content-Type", "text/plain"),), b"No body is taken.\n")
+_HEADERS_TOO_LARGE = _reply(431, (("Content-Type", "text/plain"),), b"The headers are too large.\n")
 #: What every request for a pixel gets, whatever its token says.
 PIXEL_REPLY = _reply(200, (("Content-Type", "image/gif"),), PIXEL)
 _NOT_ALLOWED = _reply(405, (("Allow", "GET, HEAD"), ("Content-Type", "text/plain")), b"Method not allowed.\n")

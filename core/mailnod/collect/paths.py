@@ -52,5 +52,6 @@ def quote_path(decoded: bytes) -> str:
 
     A decoded "?" or "%" must not be read as one, so all but the characters of our own paths is quoted again.
     """
-    decoded = decoded[:MAX_TARGET_CHARS]
+    # One more is kept, by which it is seen that there was too much.
+    decoded = decoded[: MAX_TARGET_CHARS + 1]
     return decoded.decode("ascii") if _PLAIN.fullmatch(decoded) else quote(decoded, safe="/~")

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
 
-from mailnod.model import Observation
+from mailnod.model import Recorded
 
 __all__ = ["Ticks"]
 
@@ -23,7 +23,7 @@ class _Batch:
 
     #: Done when they are on disk or counted as lost, or when the disk hangs.
     written: asyncio.Future[None]
-    observations: list[Observation] = field(default_factory=list)
+    observations: list[Recorded] = field(default_factory=list)
 
 
 class Ticks:
@@ -32,7 +32,7 @@ class Ticks:
     :param record: puts observations on disk, called in a thread of its own, one call at a time; never raises.
     """
 
-    def __init__(self, record: Callable[[Sequence[Observation]], None], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, record: Callable[[Sequence[Recorded]], None], loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._record = record
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mailnod-commit")
@@ -41,7 +41,7 @@ class Ticks:
         self._next: _Batch | None = None
         self._busy = False
 
-    def add(self, observation: Observation) -> asyncio.Future[None]:
+    def add(self, observation: Recorded) -> asyncio.Future[None]:
         """Let an observation take part in the next commit.
 
         :returns: done when the reply may leave: after the commit, or where the disk hangs; even then the observation

@@ -71,3 +71,5 @@ def _read_headers(environ: WSGIEnvironment) -> Iterator[tuple[str, str]]:
     for key, value in environ.items():
         if key.startswith("HTTP_"):
             yield key[5:].replace("_", "-").lower(), value
+        elif key == "CONTENT_LENGTH":
+            yield "content-length", value

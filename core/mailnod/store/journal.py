@@ -24,6 +24,7 @@ from mailnod.model import Kind, Observation, Overflow, Recorded
 from mailnod.store.circuit import Circuit
 from mailnod.store.commits import Committer
 from mailnod.store.database import OpenFile, end_transaction, explain_error, get_primary_code, open_file, set_wal_mode
+from mailnod.store.overflow import ADD_OVERFLOW
 from mailnod.store.processes import PerProcess
 from mailnod.store.rows import OBSERVATION_COLUMNS, OVERFLOW_COLUMNS, list_columns, write_observation, write_overflow
 from mailnod.store.spool import Spool, sync_folder
@@ -54,7 +55,6 @@ _CREATE = (
     f"CREATE TABLE IF NOT EXISTS overflow ({list_columns(OVERFLOW_COLUMNS)}, PRIMARY KEY (id))",
 )
 _INSERT = f"INSERT INTO hits ({list_columns(OBSERVATION_COLUMNS)}) VALUES (?{', ?' * (len(OBSERVATION_COLUMNS) - 1)})"  # noqa: S608
-_REPLACE = f"INSERT OR REPLACE INTO overflow VALUES (?{', ?' * (len(OVERFLOW_COLUMNS) - 1)})"  # noqa: S608
 
 
 def connect(
@@ -330,7 +330,7 @@ class _File:
     def write(self, rows: Sequence[Row], overflow: Sequence[Row]) -> None:
         with begin_write(self._connection):
             self._connection.executemany(_INSERT, rows)
-            self._connection.executemany(_REPLACE, overflow)
+            self._connection.executemany(ADD_OVERFLOW, overflow)
 
     def is_in_place(self) -> bool:
         try:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from mailnod.model import Overflow, OverflowCount
 from mailnod.store.rows import OVERFLOW_COLUMNS, from_micros, list_columns, write_overflow
 
-__all__ = ["add_overflow", "get_overflow"]
+__all__ = ["ADD_OVERFLOW", "add_overflow", "get_overflow"]
 
-_ADD = f"""
+#: Takes the row of a count in; one whose id is there already replaces what is lower.
+ADD_OVERFLOW = f"""
     INSERT INTO overflow ({list_columns(OVERFLOW_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET count = excluded.count, last_at = excluded.last_at
     WHERE excluded.count > overflow.count
@@ -23,7 +24,7 @@ _GET = """
 
 def add_overflow(connection: sqlite3.Connection, overflow: Sequence[Overflow]) -> None:
     """Take counts in; one whose id is there already replaces what is lower."""
-    connection.executemany(_ADD, [write_overflow(one) for one in overflow])
+    connection.executemany(ADD_OVERFLOW, [write_overflow(one) for one in overflow])
 
 
 def get_overflow(connection: sqlite3.Connection) -> list[OverflowCount]:

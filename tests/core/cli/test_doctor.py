@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from contracts.store_contract import T0, make_observation
+from mailnod import Tracker
 from mailnod.judge.networks import Part
 from mailnod.judge.packed import write_packed
+from mailnod.model import Overflow
+from mailnod.store.spool import Spool, find_folders
 from mailnod.testing import FrozenClock
 
 Run = Callable[..., Result]
@@ -88,6 +92,36 @@ def test_damaged_journal_is_a_warning(run: Run, environ: dict[str, str], campaig
     shown = run("doctor", "--json").stdout
     assert "1.corrupt" in shown
     assert "2.corrupt" in shown
+
+
+def test_hits_in_a_spool_are_a_warning(run: Run, environ: dict[str, str], tmp_path: Path, waiting: None) -> None:
+    """What a journal did not take shows with its place, and is gone when a worker has taken it in."""
+    environ["MAILNOD_SPOOL"] = str(tmp_path / "spool")
+    (folder,) = find_folders(Path(environ["MAILNOD_DATABASE"]), chosen=tmp_path / "spool")
+    Spool([folder], limit_bytes=10**6).write([make_observation(b"8 bytes.")])
+    assert examine(run, exit_code=0) == {"spool": "warning"}
+    assert str(folder) in run("doctor", "--json").stdout
+    run("work", "--once")
+    assert examine(run, exit_code=0) == {}
+
+
+def test_spool_that_cannot_be_made_is_a_warning(run: Run, environ: dict[str, str], tmp_path: Path) -> None:
+    """A folder that is none leaves a fault of the journal without a second place."""
+    (tmp_path / "file").touch()
+    environ["MAILNOD_SPOOL"] = str(tmp_path / "file" / "spool")
+    assert examine(run, exit_code=0) == {"spool": "warning"}
+
+
+def test_lost_and_capped_hits_show(run: Run, tracker: Tracker, campaign: None) -> None:
+    """What was only counted shows with its number; what was lost is a warning."""
+    at = {"first_at": T0, "last_at": T0, "id": bytes(16)}
+    tracker.store.add_overflow([Overflow(reason="lost", key="", kind="open", count=3, **at)])  # type: ignore[arg-type]
+    assert examine(run, exit_code=0) == {"lost": "warning"}
+    at["id"] = b"1" * 16
+    tracker.store.add_overflow([Overflow(reason="source", key="k", kind="click", count=7, **at)])  # type: ignore[arg-type]
+    shown = run("doctor", "--json").stdout
+    assert "3 opens" in shown
+    assert "7 clicks from 2026-03-01 12:00:00 to 2026-03-01 12:00:00, of 1 address" in shown
 
 
 def test_folder_is_no_store(run: Run, environ: dict[str, str], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from mailnod.collect.asgi import make_app, wrap_app
 from mailnod.collect.collector import Request
-from mailnod.model import Hit, Observation, Reply
+from mailnod.model import Hit, Observation, Recorded, Reply
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HIT = Hit(kind="open", method="GET", ip=None, user_agent="", headers={}, received_at=NOW)
@@ -27,13 +27,13 @@ class Seen:
         #: How many hits each commit held.
         self.commits: list[int] = []
 
-    def read(self, request: Request) -> tuple[Reply, Observation | None]:
+    def read(self, request: Request) -> tuple[Reply, Recorded | None]:
         self.requests.append(request)
         headers = (("Content-Type", "image/gif"), ("Content-Length", "1"))
         return Reply(status=200, headers=headers, body=b"x"), OBSERVATION
 
-    def record(self, observations: Sequence[Observation]) -> None:
-        self.commits.append(len(observations))
+    def record(self, items: Sequence[Recorded]) -> None:
+        self.commits.append(len(items))
 
 
 class SlowDisk(Seen):
@@ -47,11 +47,11 @@ class SlowDisk(Seen):
         self.expected = expected
         self.began, self.freed, self.finished = threading.Event(), threading.Event(), threading.Event()
 
-    def record(self, observations: Sequence[Observation]) -> None:
+    def record(self, items: Sequence[Recorded]) -> None:
         self.began.set()
         # The limit only ends a test that hangs.
         assert self.freed.wait(30)
-        super().record(observations)
+        super().record(items)
         if sum(self.commits) == self.expected:
             self.finished.set()
 
@@ -240,7 +240,7 @@ def test_a_short_link_is_looked_up_off_the_event_loop() -> None:
     """Reading a short link's destination may wait for a disk, and so is a thread's to do."""
 
     class Threads(Seen):
-        def read(self, request: Request) -> tuple[Reply, Observation | None]:
+        def read(self, request: Request) -> tuple[Reply, Recorded | None]:
             threads[request.path] = threading.current_thread() is threading.main_thread()
             return super().read(request)
 

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailnod.collect.caps import Caps
 from mailnod.collect.collector import PIXEL, Collector, Request, find_client, keep_headers
 from mailnod.collect.suppressed import Suppressed
 from mailnod.errors import StoreUnavailableError
-from mailnod.model import Mode, Observation, Reply
+from mailnod.model import Kind, Mode, Observation, Overflow, Recorded, Reply
 from mailnod.testing import FrozenClock
 from mailnod.tokens import Keyring
 
@@ -32,18 +33,26 @@ class ListJournal:
 
     def __init__(self) -> None:
         self.observations: list[Observation] = []
+        self.counts: list[Overflow] = []
+        self.lost: list[Kind] = []
         self.full = False
 
-    def append_all(self, observations: Sequence[Observation]) -> None:
+    def append_all(self, items: Sequence[Recorded]) -> None:
         if self.full:
             raise StoreUnavailableError("the disk is full")
-        self.observations.extend(observations)
+        self.observations += [item for item in items if isinstance(item, Observation)]
+        self.counts += [item for item in items if isinstance(item, Overflow)]
+
+    def lose(self, kind: Kind, number: int = 1) -> None:
+        self.lost += [kind] * number
 
 
 class House:
     """A collector with everything around it."""
 
-    def __init__(self, keys: str = "0:signing:x", proxies: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, keys: str = "0:signing:x", proxies: tuple[str, ...] = (), token_cap: int = 0, source_cap: int = 0
+    ) -> None:
         self.keyring = Keyring.parse(keys)
         self.clock = FrozenClock(NOW)
         self.journal = ListJournal()
@@ -60,6 +69,7 @@ class House:
             new_id=lambda now: b"0123456789abcdef",
             find_destination=self.look_up,
             trusted_proxies=[ip_network(proxy) for proxy in proxies],
+            caps=Caps(token_cap=token_cap, source_cap=source_cap, hide=self.keyring.hide),
         )
 
     def look_up(self, delivery_id: bytes, index: int) -> str | None:
@@ -149,7 +159,7 @@ def test_forged_click_is_not_redirected(house: House) -> None:
     ]
     for path, forged_query in forged:
         reply = house.click(path=path, query=forged_query)
-        assert reply.status == 404, path[:60]
+        assert reply.status == (414 if len(path) + len(forged_query) > 8192 else 404), path[:60]
         assert location(reply) is None
     assert house.journal.observations == []
 
@@ -219,7 +229,43 @@ def test_full_disk_costs_the_hit_and_not_the_reply(house: House, caplog: pytest.
     assert house.click().status == 302
     assert house.open().status == 200
     assert house.collector.lost == 2
+    assert house.journal.lost == ["click", "open"]
     assert len(caplog.records) == 1
+
+
+def test_hit_beyond_a_cap_is_answered_and_counted() -> None:
+    """Beyond the cap of a token or of an address, pixel and redirect stay as they are, and a count is written (S6)."""
+    house = House(token_cap=2, source_cap=5)
+    pixel, redirect = house.open(), house.click()
+    for _ in range(3):
+        assert house.open() == pixel
+        assert house.click() == redirect
+    assert len(house.journal.observations) == 4
+    assert [(one.reason, one.key, one.kind, one.count) for one in house.journal.counts] == [
+        ("token", DELIVERY.hex(), kind, number) for number in (1, 2) for kind in ("open", "click")
+    ]
+    assert house.open(house.token(b"another.")) == pixel
+    source = house.journal.counts[-1]
+    assert (source.reason, source.key) == ("source", house.keyring.hide("203.0.113.9"))
+    assert house.open(house.token(b"another."), peer="203.0.113.10") == pixel
+    assert len(house.journal.observations) == 5
+
+
+@pytest.mark.parametrize(
+    ("status", "changes"),
+    [
+        (414, {"path": "/o/" + "A" * 8192}),
+        (414, {"query": "u=" + "A" * 8192}),
+        (431, {"headers": (("Cookie", "A" * 10_000), ("Accept", "A" * 10_000))}),
+        (413, {"headers": (("Content-Length", "1"),)}),
+        (413, {"headers": (("transfer-encoding", "chunked"),)}),
+        (200, {"headers": (("Content-Length", "0"), ("Cookie", "A" * 16_000))}),
+    ],
+)
+def test_request_that_is_too_large_is_refused(house: House, status: int, changes: dict[str, Any]) -> None:
+    """Paths and queries have 8 KiB, headers 16 KiB, and there is no body (S18); nothing of more is recorded."""
+    assert house.open(**changes).status == status
+    assert len(house.journal.observations) == (1 if status == 200 else 0)
 
 
 def test_unread_withdrawals_mark_the_hit_unchecked() -> None:
