@@ -24,6 +24,7 @@ __all__ = [
     "Envelope",
     "Event",
     "EventFilter",
+    "EventPage",
     "EventRecord",
     "EventType",
     "Hit",
@@ -44,6 +45,8 @@ __all__ = [
     "Reply",
     "Route",
     "Signal",
+    "Term",
+    "TermField",
     "TokenState",
     "Verdict",
     "Window",
@@ -70,6 +73,27 @@ OverflowReason = Literal["token", "source", "lost"]
 
 #: What a judged and published observation is called.
 EventType = Literal["message.opened", "message.clicked"]
+
+#: What a term of a filter is about, as the query language names it (:mod:`mailnod.query` says what each one means).
+TermField = Literal[
+    "campaign",
+    "class",
+    "client",
+    "device",
+    "is",
+    "kind",
+    "link",
+    "message",
+    "proxy",
+    "rcpt",
+    "reason",
+    "route",
+    "ruleset",
+    "subject",
+    "tag",
+    "text",
+    "url",
+]
 
 
 class Mode(IntEnum):
@@ -456,6 +480,17 @@ class EventRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One condition of a filter."""
+
+    field: TermField
+    #: An event matches where any of them does; at least one.
+    values: tuple[str, ...]
+    #: True: only events that match none of the values.
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
     """Which events are asked for; None does not restrict."""
 
@@ -474,6 +509,8 @@ class EventFilter:
     since: datetime | None = None
     #: Exclusive upper bound of the time of the hit.
     until: datetime | None = None
+    #: Further conditions, all of which must hold.
+    terms: tuple[Term, ...] = ()
     #: Return events that are older than the one with this id (keyset paging).
     before_id: bytes | None = None
     #: At most this many, 1 to 10,000.
@@ -481,8 +518,24 @@ class EventFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventPage:
+    """What a search found within the effort that one page is worth."""
+
+    #: Newest first.
+    records: tuple[EventRecord, ...]
+    #: What to search before for more (:attr:`EventFilter.before_id`); None where there is no more.
+    next_id: bytes | None
+    #: Where the effort ended before the page was full: how far back the search came. None where it did not.
+    searched_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """Counts of one group (a message, a campaign, a route, a link, an hour, or everything)."""
+    """Counts of one group (a message, a campaign, a route, a link, an hour, or everything).
+
+    Each event is of people or of machines, and each of a machine's is of one of three kinds, so that events add up.
+    Uniques do not: one delivery may have events of several.
+    """
 
     #: The group's key; "" for everything.
     key: str
@@ -492,16 +545,36 @@ class Metrics:
     deliveries_with_pixel: int = 0
     #: Of these, how many carried tracked links.
     deliveries_with_links: int = 0
-    #: Events of people, and deliveries with at least one.
+    #: Events of people; and deliveries with at least one.
     human_opens: int = 0
     human_opens_unique: int = 0
     human_clicks: int = 0
     human_clicks_unique: int = 0
-    #: Events of machines, and deliveries with at least one.
+    #: Events of machines: of privacy proxies, scanners and all others together; and deliveries with at least one.
     machine_opens: int = 0
     machine_opens_unique: int = 0
     machine_clicks: int = 0
     machine_clicks_unique: int = 0
+    #: Of these, fetches by privacy proxies, which say nothing of a person; and deliveries with at least one.
+    privacy_opens: int = 0
+    privacy_opens_unique: int = 0
+    privacy_clicks: int = 0
+    privacy_clicks_unique: int = 0
+    #: Of these, visits of security scanners; and deliveries with at least one.
+    scanner_opens: int = 0
+    scanner_opens_unique: int = 0
+    scanner_clicks: int = 0
+    scanner_clicks_unique: int = 0
+    #: Of these, all others: crawlers, link previews, scripts, what is suspicious; and deliveries with at least one.
+    bot_opens: int = 0
+    bot_opens_unique: int = 0
+    bot_clicks: int = 0
+    bot_clicks_unique: int = 0
+    #: Everything that was judged, people and machines together; and deliveries with at least one.
+    observed_opens: int = 0
+    observed_opens_unique: int = 0
+    observed_clicks: int = 0
+    observed_clicks_unique: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

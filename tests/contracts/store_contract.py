@@ -23,6 +23,7 @@ from mailnod.model import (
     EventFilter,
     Hit,
     Kind,
+    Metrics,
     Mode,
     Observation,
     Overflow,
@@ -127,11 +128,15 @@ class StoreContract:
         store.add_observations([observation for observation, _ in judgements], settle_s=SETTLE_S)
         return store.publish(judgements, now=at)
 
-    def get_line(self, store: Store, key: str = "", *, by: GroupBy = "all") -> dict[str, int]:
-        """Return the counts of one line that are not zero."""
+    def get_line(
+        self, store: Store, key: str = "", *, by: GroupBy = "all", of: tuple[str, ...] = ("deliver", "human", "machine")
+    ) -> dict[str, int]:
+        """Return the counts of one line that are not zero: of deliveries, of people and of machines unless told."""
         (line,) = [line for line in store.get_metrics(by=by, limit=1000) if line.key == key]
         return {
-            name: count for name in line.__dataclass_fields__ if name != "key" and (count := getattr(line, name)) != 0
+            name: count
+            for name in line.__dataclass_fields__
+            if name.startswith(of) and (count := getattr(line, name)) != 0
         }
 
     # -- send ---------------------------------------------------------------------------------------------------------
@@ -864,8 +869,69 @@ class StoreContract:
         store.publish([(first, make_verdict())], now=T0)
         assert self.get_line(store)["human_opens_unique"] == 1
 
+    @pytest.mark.parametrize(
+        ("classification", "of"),
+        [
+            (Classification.PRIVACY_PROXY, "privacy"),
+            (Classification.SECURITY_SCANNER, "scanner"),
+            (Classification.LINK_PREVIEW_BOT, "bot"),
+            (Classification.GENERIC_BOT, "bot"),
+            (Classification.SUSPICIOUS, "bot"),
+        ],
+    )
+    def test_each_machine_is_of_one_kind(self, store: Store, classification: Classification, of: str) -> None:
+        """A machine's event counts as observed, as a machine's, and as that of one kind of machine."""
+        verdict = make_verdict(machine=True, classification=classification)
+        self.publish(store, (make_observation(b"8 bytes.", kind="click"), verdict))
+        expected = {f"{who}_clicks{end}": 1 for who in ("observed", "machine", of) for end in ("", "_unique")}
+        for line in (self.get_line(store, of=("",)), self.get_line(store, "https://example.com/", by="link", of=("",))):
+            line.pop("key")
+            assert line == expected
+
+    @pytest.mark.parametrize(
+        "classification",
+        [Classification.GENUINE, Classification.IMAGE_PROXY, Classification.UNVERIFIED_CLICK],
+    )
+    def test_people_are_observed_too(self, store: Store, classification: Classification) -> None:
+        """What counts for a person counts as observed, and for no machine."""
+        self.publish(store, (make_observation(b"8 bytes."), make_verdict(classification=classification)))
+        line = self.get_line(store, of=("",))
+        line.pop("key")
+        assert line == {f"{who}_opens{end}": 1 for who in ("observed", "human") for end in ("", "_unique")}
+
+    def test_uniques_of_several_kinds_do_not_add_up(self, store: Store) -> None:
+        """A delivery with events of a proxy, a scanner and a person is one unique of each, and one observed."""
+        machines = [
+            make_verdict(machine=True, classification=c)
+            for c in (Classification.PRIVACY_PROXY, Classification.SECURITY_SCANNER)
+        ]
+        verdicts = [*machines, *machines, make_verdict()]
+        self.publish(store, *((make_observation(b"8 bytes.", at=after(i)), v) for i, v in enumerate(verdicts)))
+        line = store.get_metrics()[0]
+        assert (line.observed_opens, line.machine_opens, line.privacy_opens, line.scanner_opens) == (5, 4, 2, 2)
+        assert (line.observed_opens_unique, line.machine_opens_unique, line.human_opens_unique) == (1, 1, 1)
+        assert (line.privacy_opens_unique, line.scanner_opens_unique, line.bot_opens_unique) == (1, 1, 0)
+
+    @pytest.mark.parametrize("by", ["message", "campaign", "route", "link", "hour"])
+    def test_lines_are_read_page_by_page(self, store: Store, by: GroupBy) -> None:
+        """Who goes on after the last line seen sees each line once, in the order of one long page."""
+        for i in range(7):
+            delivery = make_delivery(campaign=f"campaign {i}", route=f"route {i}")
+            store.add_deliveries([delivery])
+            store.set_delivery_states([delivery.id], DeliveryState.ACCEPTED, at=after(3600 * i))
+            url = f"https://example.com/{i}"
+            click = make_observation(delivery.id, kind="click", url=url, at=after(3600 * i + 1))
+            self.publish(store, (click, make_verdict()))
+        whole = store.get_metrics(by=by)
+        seen: list[Metrics] = []
+        while page := store.get_metrics(by=by, limit=3, before=seen[-1].key if seen else None):
+            seen += page
+        assert seen == whole
+        assert len(whole) == 7
+        assert store.get_metrics(by=by, before="nothing of that name") == []
+
     def test_metrics_are_ordered_and_limited(self, store: Store) -> None:
-        """Groups come largest first, hours newest first, and everything has one line even when empty."""
+        """Groups come largest first, messages and hours newest first, and everything has one line even when empty."""
         assert [line.key for line in store.get_metrics()] == [""]
         assert store.get_metrics(by="campaign") == []
         for campaign, count in (("small", 1), ("large", 3), ("middle", 2)):
@@ -874,6 +940,8 @@ class StoreContract:
                 store.add_deliveries([delivery])
                 store.set_delivery_states([delivery.id], DeliveryState.ACCEPTED, at=after(3600 * i))
         assert [line.key for line in store.get_metrics(by="campaign")] == ["large", "middle", "small"]
+        messages = [delivery.envelope.message_id for delivery in store.get_deliveries()]
+        assert [line.key for line in store.get_metrics(by="message")] == messages
         hours = [line.key for line in store.get_metrics(by="hour", limit=2)]
         assert hours == ["2026-03-01T14:00Z", "2026-03-01T13:00Z"]
 

@@ -12,6 +12,7 @@ from mailnod.model import (
     Delivery,
     DeliveryState,
     EventFilter,
+    EventPage,
     EventRecord,
     Metrics,
     Observation,
@@ -173,8 +174,9 @@ class Store(Protocol):
 
         A verdict equal to the observation's latest one changes nothing. Judged observations leave the queue; those
         that the store does not hold are passed over. An event is the first of its delivery, type and class (people or
-        machines) where none of an earlier time, ids breaking ties, exists when it is published. One whose verdict is
-        :attr:`counted <mailnod.model.Verdict.counted_as>` nowhere moves no rollup, is never the first, and hides none.
+        machines) where none of an earlier time exists when it is published; one order breaks ties, here and in lists.
+        One whose verdict is :attr:`counted <mailnod.model.Verdict.counted_as>` nowhere moves no rollup, is never the
+        first, and hides none.
 
         :param hit_mark: what :meth:`get_hit_mark` said before the windows were read: an observation into whose window
             a hit has come since is passed over and stays in the queue. None checks nothing.
@@ -187,7 +189,15 @@ class Store(Protocol):
     # -- report -------------------------------------------------------------------------------------------------------
 
     def get_events(self, filter: EventFilter) -> list[EventRecord]:
-        """Return events with their latest verdict, newest first."""
+        """Return events with their latest verdict, newest first, whatever the effort."""
+        ...
+
+    def search_events(self, filter: EventFilter) -> EventPage:
+        """Return one page of what :meth:`get_events` would, within some milliseconds however many events there are.
+
+        Where few of the many events that were looked at are let through, the page is not full and says how far back
+        it looked; its ``next_id`` goes on from there.
+        """
         ...
 
     def find_events(self, prefix: str, *, limit: int = 2) -> list[EventRecord]:
@@ -225,8 +235,11 @@ class Store(Protocol):
         """
         ...
 
-    def get_metrics(self, *, by: GroupBy = "all", limit: int = 100) -> list[Metrics]:
-        """Return counts from the rollups, largest groups first (hours: newest first); "all" gives one line, always.
+    def get_metrics(self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None) -> list[Metrics]:
+        """Return counts from the rollups; "all" gives one line, always.
+
+        Campaigns and routes with most deliveries, and then events, come first, links with most clicks, messages and
+        hours newest first.
 
         A line's key is the Message-ID, the name of the campaign or route, the destination of the link without query and
         fragment, or the hour in UTC ("2026-03-01T12:00Z"): of the hit for events, of the acceptance for deliveries.
@@ -234,6 +247,7 @@ class Store(Protocol):
         deliveries with an event in it.
 
         :param limit: how many lines, 1 to 10,000, and the nearest of them where it is outside.
+        :param before: the key of the last line that was seen, to go on after it; None begins with the first.
         """
         ...
 

@@ -40,8 +40,8 @@ _SUPPRESSED = """
 """
 _SUPPRESS_RECIPIENT = """
     INSERT INTO suppressed (delivery_id)
-    SELECT delivery_id FROM delivery_recipients JOIN recipients ON recipients.id = recipient_id
-    WHERE recipients.hash = ?
+    SELECT deliveries.id FROM deliveries JOIN delivery_recipients ON delivery = seq
+    JOIN recipients ON recipients.id = recipient_id WHERE recipients.hash = ?
     ON CONFLICT (delivery_id) DO NOTHING
 """
 

@@ -9,7 +9,7 @@ from threading import Lock
 from mailnod.store.processes import PerProcess
 from mailnod.store.rows import to_micros
 
-__all__ = ["new_id"]
+__all__ = ["new_id", "to_tick"]
 
 
 class _Ticks:
@@ -20,8 +20,7 @@ class _Ticks:
         self._last = 0
 
     def take(self, micros: int) -> int:
-        millis, rest = divmod(micros, 1000)
-        tick = millis << 12 | (rest << 12) // 1000
+        tick = to_tick(micros)
         with self._lock:
             # A frozen clock, or one that was set back, counts on from the last stamp.
             self._last = max(tick, self._last + 1)
@@ -29,6 +28,12 @@ class _Ticks:
 
 
 _ticks = PerProcess(_Ticks)
+
+
+def to_tick(micros: int) -> int:
+    """Return the stamp of a microsecond: its milliseconds, and 12 bits of their fraction."""
+    millis, rest = divmod(micros, 1000)
+    return millis << 12 | (rest << 12) // 1000
 
 
 def new_id(now: datetime) -> bytes:

@@ -1,59 +1,37 @@
-"""Counts for each message, campaign, route, link and hour, moved by signed deltas."""
-
-# ruff: noqa: S608
-# Statements are put together from constants alone; every value is bound.
+"""What is counted for each message, campaign, route, link and hour, whatever engine keeps the counts."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from mailnod.model import Delivery, Event, Metrics, Mode
+from mailnod.model import Classification, Delivery, Event, EventType, Metrics, Mode, Verdict
 from mailnod.store.rows import to_text
 
 __all__ = [
-    "LARGEST_FIRST",
     "MEASURES",
+    "WHOLE",
     "Accepted",
     "Group",
     "Groups",
-    "Rollups",
-    "count_accepted",
-    "get_metrics",
+    "list_counted",
+    "list_measures",
     "list_moves",
+    "name_link",
     "sum_accepted",
 ]
 
 #: What a line of the rollups is about, as :data:`mailnod.store.base.GroupBy` names it, and its key.
 Group = tuple[str, str]
 
+#: What is counted of a delivery for all the lines that it belongs to as a whole.
+WHOLE: Group = ("delivery", "")
+
 #: Every count of a line.
 MEASURES = tuple(field.name for field in fields(Metrics) if field.name != "key")
-_MOVE = {
-    measure: f"INSERT INTO rollups (scope, key, {measure}) VALUES (?, ?, ?) "
-    f"ON CONFLICT (scope, key) DO UPDATE SET {measure} = {measure} + excluded.{measure}"
-    for measure in MEASURES
-}
-_COUNT_DELIVERIES = """
-    INSERT INTO rollups (scope, key, deliveries, deliveries_with_pixel, deliveries_with_links) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (scope, key) DO UPDATE SET
-        deliveries = deliveries + excluded.deliveries,
-        deliveries_with_pixel = deliveries_with_pixel + excluded.deliveries_with_pixel,
-        deliveries_with_links = deliveries_with_links + excluded.deliveries_with_links
-"""
-_COUNT = """
-    INSERT INTO delivery_counts (delivery_id, scope, key, measure, events) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (delivery_id, scope, key, measure) DO UPDATE SET events = events + excluded.events
-    RETURNING events
-"""
-_EVENTS = "human_opens + human_clicks + machine_opens + machine_clicks"
-_ORDER = {"hour": "key DESC"}
-#: How lines are ordered, but for hours.
-LARGEST_FIRST = f"deliveries DESC, {_EVENTS} DESC, key"
+_KINDS_OF_MACHINES = {Classification.PRIVACY_PROXY: "privacy", Classification.SECURITY_SCANNER: "scanner"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,47 +51,35 @@ class Groups:
                 yield scope, key
 
 
-class Rollups:
-    """Deltas that are gathered for one transaction and written at its end."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._deltas: Counter[tuple[str, str, str]] = Counter()
-
-    def move(self, event: Event, groups: Groups, *, sign: Literal[1, -1]) -> None:
-        """Count an event in, or out where a revision takes its place; one that counts nowhere moves nothing."""
-        for counted, lines, measure in list_moves(event, groups):
-            self._move(event, lines, counted, measure, sign)
-
-    def write(self) -> None:
-        """Add what was gathered to the stored counts."""
-        for (scope, key, measure), delta in self._deltas.items():
-            if delta:
-                self._connection.execute(_MOVE[measure], (scope, key, delta))
-        self._deltas.clear()
-
-    def _move(self, event: Event, groups: list[Group], counted: Group, measure: str, sign: Literal[1, -1]) -> None:
-        row = (event.delivery_id, *counted, measure, sign)
-        ((events,),) = self._connection.execute(_COUNT, row).fetchall()
-        became_unique = sign if events == (1 if sign > 0 else 0) else 0
-        for scope, key in groups:
-            self._deltas[scope, key, measure] += sign
-            self._deltas[scope, key, f"{measure}_unique"] += became_unique
+def list_measures(type: EventType, verdict: Verdict) -> tuple[str, ...]:
+    """Return which events of :class:`~mailnod.model.Metrics` one counts among; none where it counts nowhere."""
+    if verdict.counted_as is None:
+        return ()
+    ending = "opens" if type == "message.opened" else "clicks"
+    if not verdict.machine:
+        return f"observed_{ending}", f"human_{ending}"
+    which = _KINDS_OF_MACHINES.get(verdict.classification, "bot")
+    return f"observed_{ending}", f"machine_{ending}", f"{which}_{ending}"
 
 
 def list_moves(event: Event, groups: Groups) -> Iterator[tuple[Group, list[Group], str]]:
     """Yield what is counted for an event's delivery, the lines that share this count, and what is counted in them."""
-    who = event.verdict.counted_as
-    if who is None:
-        return
-    measure = f"{who}_opens" if event.type == "message.opened" else f"{who}_clicks"
-    # All that a delivery belongs to as a whole shares one count; its links and hours have counts of their own.
-    yield ("delivery", ""), list(groups.list()), measure
-    hour = ("hour", _name_hour(event.occurred_at))
-    yield hour, [hour], measure
-    if event.url is not None:
-        link = ("link", _name_link(event.url))
-        yield link, [link], measure
+    measures = list_measures(event.type, event.verdict)
+    for counted in list_counted(occurred_at=event.occurred_at, url=event.url):
+        lines = list(groups.list()) if counted == WHOLE else [counted]
+        for measure in measures:
+            yield counted, lines, measure
+
+
+def list_counted(*, occurred_at: datetime, url: str | None) -> Iterator[Group]:
+    """Yield the counts that are kept for the delivery of an event.
+
+    All that a delivery belongs to as a whole shares one count; its links and hours have counts of their own.
+    """
+    yield WHOLE
+    yield "hour", _name_hour(occurred_at)
+    if url is not None:
+        yield "link", name_link(url)
 
 
 class Accepted(NamedTuple):
@@ -138,12 +104,6 @@ class Accepted(NamedTuple):
         return cls(groups, at, decision.opens is not Mode.NONE, links)
 
 
-def count_accepted(connection: sqlite3.Connection, accepted: Iterable[Accepted]) -> None:
-    """Count deliveries that a server accepted; tests must not be among them."""
-    counts = sum_accepted(accepted)
-    connection.executemany(_COUNT_DELIVERIES, [(*group, *count) for group, count in counts.items()])
-
-
 def sum_accepted(accepted: Iterable[Accepted]) -> dict[Group, list[int]]:
     """Return for each line how many deliveries it gains, how many with a pixel and how many with tracked links."""
     counts: dict[Group, list[int]] = {}
@@ -156,18 +116,7 @@ def sum_accepted(accepted: Iterable[Accepted]) -> dict[Group, list[int]]:
     return counts
 
 
-def get_metrics(connection: sqlite3.Connection, *, by: str, limit: int) -> list[Metrics]:
-    """Return the lines of one scope, the largest first and hours newest first; "all" has one line, always."""
-    rows = connection.execute(
-        f"SELECT key, {', '.join(MEASURES)} FROM rollups WHERE scope = ? "
-        f"ORDER BY {_ORDER.get(by, LARGEST_FIRST)} LIMIT ?",
-        (by, limit),
-    )
-    found = [Metrics(key=key, **dict(zip(MEASURES, counts, strict=True))) for key, *counts in rows]
-    return found or ([Metrics(key="")] if by == "all" else [])
-
-
-def _name_link(url: str) -> str:
+def name_link(url: str) -> str:
     """Return a destination without query and fragment, which senders fill with what differs for each recipient."""
     return url.partition("#")[0].partition("?")[0]
 

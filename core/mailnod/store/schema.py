@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mailnod.errors import StoreUnavailableError
@@ -34,42 +34,61 @@ CREATE TABLE meta (
 
 -- The one table that holds addresses. Erasing a row here takes the address out of everything else. What senders write
 -- themselves is kept as they wrote it and may name people too: subjects and metadata of deliveries, and destinations of
--- clicks (observations.url), which are raw facts.
+-- clicks (links, observations.rest), which are raw facts.
+CREATE TABLE domains (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
 CREATE TABLE recipients (
     id INTEGER PRIMARY KEY,
     hash BLOB NOT NULL UNIQUE,
-    domain TEXT NOT NULL,
+    domain_id INTEGER NOT NULL REFERENCES domains (id),
     address TEXT
 ) STRICT;
+CREATE INDEX recipients_by_domain ON recipients (domain_id);
 
+-- Of campaigns and of routes.
+CREATE TABLE names (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- What many deliveries have in common; an event refers to it, so that a campaign's events have an order of their own.
+CREATE TABLE mailings (
+    id INTEGER PRIMARY KEY,
+    campaign_id INTEGER REFERENCES names (id),
+    route_id INTEGER NOT NULL REFERENCES names (id),
+    tags TEXT NOT NULL,
+    test INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX mailings_by_content ON mailings (coalesce(campaign_id, 0), route_id, tags, test);
+
+-- message: seq of the first delivery with this Message-ID, under which the counts of the message stand.
 CREATE TABLE deliveries (
     seq INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
+    message INTEGER NOT NULL,
     message_id TEXT NOT NULL,
     subject TEXT NOT NULL,
     sent_at INTEGER NOT NULL,
-    campaign TEXT,
-    tags TEXT NOT NULL,
+    mailing_id INTEGER NOT NULL REFERENCES mailings (id),
     metadata TEXT NOT NULL,
-    route TEXT NOT NULL,
     opens INTEGER NOT NULL,
     clicks INTEGER NOT NULL,
     reasons TEXT NOT NULL,
     link_count INTEGER NOT NULL,
-    state TEXT NOT NULL,
+    state INTEGER NOT NULL,
     accepted_at INTEGER,
-    test INTEGER NOT NULL,
     expires_at INTEGER
 ) STRICT;
 CREATE INDEX deliveries_by_message ON deliveries (message_id);
-CREATE INDEX deliveries_by_campaign ON deliveries (campaign) WHERE campaign IS NOT NULL;
 
 -- An erased recipient leaves NULL, so that a body shared by two people is never laid at the door of the one who stays.
 CREATE TABLE delivery_recipients (
-    delivery_id BLOB NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    delivery INTEGER NOT NULL REFERENCES deliveries (seq) ON DELETE CASCADE,
     position INTEGER NOT NULL,
     recipient_id INTEGER REFERENCES recipients (id) ON DELETE SET NULL,
-    PRIMARY KEY (delivery_id, position)
+    PRIMARY KEY (delivery, position)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_recipients_by_recipient ON delivery_recipients (recipient_id);
 
@@ -106,40 +125,67 @@ CREATE TABLE short_links (
     link_set_id INTEGER NOT NULL REFERENCES link_sets (id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE user_agents (
+-- Destinations without query and fragment.
+CREATE TABLE links (
     id INTEGER PRIMARY KEY,
     value TEXT NOT NULL UNIQUE
 ) STRICT;
 
--- Raw facts, never edited by judgement. delivery_id is no foreign key: a hit may outlive what is known of its mail.
--- seq never repeats: what came after a number that was read is newer than it.
+-- Raw facts, never edited by judgement. slot says when, and keeps hits of the same microsecond apart (store/slots.py):
+-- one number is the key, the time, and the order of every list. id: the random half of an id that says the same time,
+-- which nearly all do, or all 16 bytes. delivery: a seq, or the id of one that the store does not know.
 CREATE TABLE observations (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    id BLOB NOT NULL UNIQUE,
-    delivery_id BLOB NOT NULL,
-    kind TEXT NOT NULL,
-    method TEXT NOT NULL,
+    slot INTEGER PRIMARY KEY,
+    id ANY NOT NULL,
+    delivery ANY NOT NULL,
+    kind INTEGER NOT NULL,
+    method TEXT,
+    checked INTEGER NOT NULL,
+    link_index INTEGER,
+    link_id INTEGER REFERENCES links (id),
+    rest TEXT
+) STRICT;
+CREATE UNIQUE INDEX observations_by_whole_id ON observations (id) WHERE typeof(id) = 'blob';
+CREATE INDEX observations_by_delivery ON observations (delivery);
+CREATE INDEX observations_by_link ON observations (link_id) WHERE link_id IS NOT NULL;
+CREATE TRIGGER observations_stay BEFORE UPDATE OF slot, id, kind, method, checked, link_index ON observations
+BEGIN
+    SELECT raise(ABORT, 'raw facts are never edited');
+END;
+
+-- What a client says of itself and where it comes from, in rows that can go while their hits stay.
+CREATE TABLE user_agents (
+    id INTEGER PRIMARY KEY,
+    value TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE header_sets (
+    id INTEGER PRIMARY KEY,
+    value TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE signals (
+    slot INTEGER PRIMARY KEY REFERENCES observations (slot) ON DELETE CASCADE,
     ip TEXT,
     user_agent_id INTEGER REFERENCES user_agents (id),
-    headers TEXT,
-    received_at INTEGER NOT NULL,
-    link_index INTEGER,
-    url TEXT,
-    checked INTEGER NOT NULL
+    headers_id INTEGER REFERENCES header_sets (id)
 ) STRICT;
-CREATE INDEX observations_by_delivery ON observations (delivery_id, received_at, id);
-CREATE INDEX observations_by_ip ON observations (ip, received_at, id) WHERE ip IS NOT NULL;
+CREATE INDEX signals_by_ip ON signals (ip) WHERE ip IS NOT NULL;
+
+-- The order in which the last observations came. seq never repeats: what came after a number that was read is newer.
+CREATE TABLE arrivals (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    slot INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE queue (
-    observation_id BLOB PRIMARY KEY REFERENCES observations (id) ON DELETE CASCADE,
+    slot INTEGER PRIMARY KEY REFERENCES observations (slot) ON DELETE CASCADE,
     due_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX queue_by_due ON queue (due_at);
 
+-- Verdicts as such: the same one is given again and again. digest is that of all other columns.
 CREATE TABLE verdicts (
-    observation_id BLOB NOT NULL REFERENCES observations (id) ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
-    published_at INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
     detected INTEGER NOT NULL,
     probability INTEGER NOT NULL,
     classification TEXT NOT NULL,
@@ -150,27 +196,33 @@ CREATE TABLE verdicts (
     device_type TEXT,
     client_type TEXT,
     client_name TEXT,
-    ruleset TEXT NOT NULL,
-    PRIMARY KEY (observation_id, seq)
-) STRICT, WITHOUT ROWID;
+    ruleset TEXT NOT NULL
+) STRICT;
 
--- The latest verdict of each observation, with what is filtered and sorted by beside it.
+-- Judged observations with their latest verdict; delay is what passed between hit and publication, in microseconds.
 CREATE TABLE events (
-    observation_id BLOB PRIMARY KEY REFERENCES observations (id) ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
-    type TEXT NOT NULL,
-    delivery_id BLOB NOT NULL,
-    occurred_at INTEGER NOT NULL,
-    machine INTEGER NOT NULL,
-    classification TEXT NOT NULL,
-    first INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX events_by_time ON events (occurred_at, observation_id);
-CREATE INDEX events_by_delivery ON events (delivery_id, type, machine, occurred_at, observation_id);
+    slot INTEGER PRIMARY KEY REFERENCES observations (slot) ON DELETE CASCADE,
+    verdict_id INTEGER NOT NULL REFERENCES verdicts (id),
+    revision INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    mailing_id INTEGER REFERENCES mailings (id),
+    delay INTEGER NOT NULL
+) STRICT;
+CREATE INDEX events_by_mailing ON events (mailing_id) WHERE mailing_id IS NOT NULL;
 
+-- Append-only: verdicts that a later one has replaced.
+CREATE TABLE revised (
+    slot INTEGER NOT NULL REFERENCES observations (slot) ON DELETE CASCADE,
+    revision INTEGER NOT NULL,
+    verdict_id INTEGER NOT NULL REFERENCES verdicts (id),
+    delay INTEGER NOT NULL,
+    PRIMARY KEY (slot, revision)
+) STRICT, WITHOUT ROWID;
+
+-- scope and key as store/rollups.py says: names, links, messages and hours are numbers here.
 CREATE TABLE rollups (
-    scope TEXT NOT NULL,
-    key TEXT NOT NULL,
+    scope INTEGER NOT NULL,
+    key INTEGER NOT NULL,
     deliveries INTEGER NOT NULL DEFAULT 0,
     deliveries_with_pixel INTEGER NOT NULL DEFAULT 0,
     deliveries_with_links INTEGER NOT NULL DEFAULT 0,
@@ -182,18 +234,25 @@ CREATE TABLE rollups (
     machine_opens_unique INTEGER NOT NULL DEFAULT 0,
     machine_clicks INTEGER NOT NULL DEFAULT 0,
     machine_clicks_unique INTEGER NOT NULL DEFAULT 0,
+    privacy_opens INTEGER NOT NULL DEFAULT 0,
+    privacy_opens_unique INTEGER NOT NULL DEFAULT 0,
+    privacy_clicks INTEGER NOT NULL DEFAULT 0,
+    privacy_clicks_unique INTEGER NOT NULL DEFAULT 0,
+    bot_opens INTEGER NOT NULL DEFAULT 0,
+    bot_opens_unique INTEGER NOT NULL DEFAULT 0,
+    bot_clicks INTEGER NOT NULL DEFAULT 0,
+    bot_clicks_unique INTEGER NOT NULL DEFAULT 0,
+    scanner_opens INTEGER NOT NULL DEFAULT 0,
+    scanner_opens_unique INTEGER NOT NULL DEFAULT 0,
+    scanner_clicks INTEGER NOT NULL DEFAULT 0,
+    scanner_clicks_unique INTEGER NOT NULL DEFAULT 0,
+    observed_opens INTEGER NOT NULL DEFAULT 0,
+    observed_opens_unique INTEGER NOT NULL DEFAULT 0,
+    observed_clicks INTEGER NOT NULL DEFAULT 0,
+    observed_clicks_unique INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (scope, key)
 ) STRICT, WITHOUT ROWID;
-
--- How many events each delivery has in each group: a unique moves when a count leaves or reaches zero.
-CREATE TABLE delivery_counts (
-    delivery_id BLOB NOT NULL,
-    scope TEXT NOT NULL,
-    key TEXT NOT NULL,
-    measure TEXT NOT NULL,
-    events INTEGER NOT NULL,
-    PRIMARY KEY (delivery_id, scope, key, measure)
-) STRICT, WITHOUT ROWID;
+CREATE INDEX rollups_of_links ON rollups (observed_clicks) WHERE scope = 4;
 
 -- Hits that were answered and counted, and not recorded one by one. A row's count only rises, so whatever comes twice
 -- or late changes nothing.
@@ -216,10 +275,19 @@ CREATE TABLE lease (
 
 
 def _create_tables(database: Database) -> None:
-    for statement in _FIRST.split(";\n"):
-        if statement.strip():
-            database.execute(statement)
+    for statement in _split(_FIRST):
+        database.execute(statement)
     database.execute("INSERT INTO meta (name, value) VALUES ('recipient_key', ?)", [secrets.token_bytes(32)])
+
+
+def _split(script: str) -> Iterator[str]:
+    """Yield the statements of a script; a trigger is one, whatever it holds."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 #: Every migration in order; the schema's version is their number. What is released here is never edited.

@@ -14,6 +14,7 @@ from mailnod.model import (
     Delivery,
     DeliveryState,
     EventFilter,
+    EventPage,
     EventRecord,
     Metrics,
     Observation,
@@ -23,7 +24,7 @@ from mailnod.model import (
     Verdict,
     Window,
 )
-from mailnod.store import consents, events, lease, links, rollups
+from mailnod.store import consents, events, lease, lines, links, publishing, search
 from mailnod.store import deliveries as sent
 from mailnod.store import observations as hits
 from mailnod.store import overflow as counts
@@ -163,14 +164,19 @@ class SQLiteStore:
             if hit_mark is not None:
                 stale = hits.find_stale(connection, [observation for observation, _ in judgements], mark=hit_mark)
                 judgements = [(judged, verdict) for judged, verdict in judgements if judged.id not in stale]
-            return events.publish(connection, judgements, now=now)
+            return publishing.publish(connection, judgements, now=now)
 
     # -- report -------------------------------------------------------------------------------------------------------
 
     def get_events(self, filter: EventFilter) -> list[EventRecord]:
         """Return events with their latest verdict, newest first."""
         with self._database.read() as connection:
-            return events.get_events(connection, filter)
+            return search.get_events(connection, filter)
+
+    def search_events(self, filter: EventFilter) -> EventPage:
+        """Return one page of events with their latest verdict, newest first, as far as its effort goes."""
+        with self._database.read() as connection:
+            return search.search_events(connection, filter)
 
     def find_events(self, prefix: str, *, limit: int = 2) -> list[EventRecord]:
         """Return the events whose ids begin so, by id."""
@@ -180,12 +186,12 @@ class SQLiteStore:
     def get_judged(self, filter: EventFilter, *, after: tuple[datetime, bytes] | None = None) -> list[EventRecord]:
         """Return events with their latest verdict, oldest first."""
         with self._database.read() as connection:
-            return events.get_judged(connection, filter, after=after)
+            return search.get_judged(connection, filter, after=after)
 
     def count_events(self, filter: EventFilter) -> int:
         """Return how many events there are."""
         with self._database.read() as connection:
-            return events.count_events(connection, filter)
+            return search.count_events(connection, filter)
 
     def get_verdicts(self, observation_id: bytes) -> list[tuple[datetime, Verdict]]:
         """Return every verdict on an observation, oldest first."""
@@ -199,10 +205,10 @@ class SQLiteStore:
         with self._database.read() as connection:
             return sent.get_deliveries(connection, message_id=message_id, recipient=recipient, limit=_cap(limit))
 
-    def get_metrics(self, *, by: GroupBy = "all", limit: int = 100) -> list[Metrics]:
+    def get_metrics(self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None) -> list[Metrics]:
         """Return counts from the rollups."""
         with self._database.read() as connection:
-            return rollups.get_metrics(connection, by=by, limit=_cap(limit))
+            return lines.get_metrics(connection, by=by, limit=_cap(limit), before=before)
 
     # -- upkeep -------------------------------------------------------------------------------------------------------
 

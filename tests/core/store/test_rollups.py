@@ -13,18 +13,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.store_contract import after, make_delivery, make_observation, make_verdict
-from mailnod.model import Delivery, DeliveryState, EventFilter, EventRecord
+from mailnod.model import Classification, Delivery, DeliveryState, EventFilter, EventRecord, Verdict
 from mailnod.store.base import GroupBy
 from mailnod.store.sqlite import SQLiteStore
 
 DELIVERIES = 4
 HITS = 8
+MACHINES = set(Classification) - {
+    Classification.GENUINE,
+    Classification.IMAGE_PROXY,
+    Classification.UNVERIFIED_CLICK,
+}
 
-#: Acceptance of a delivery, or a verdict on a hit: which delivery and which hit of it, and whether it was a machine.
+#: Acceptance of a delivery, or a verdict on a hit: which delivery and which hit of it, and the class of the verdict.
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("accept"), st.integers(0, DELIVERIES - 2)),
-        st.tuples(st.just("judge"), st.integers(0, DELIVERIES * HITS - 1), st.booleans()),
+        st.tuples(st.just("judge"), st.integers(0, DELIVERIES * HITS - 1), st.sampled_from(Classification)),
     ),
     max_size=60,
 )
@@ -46,13 +51,20 @@ def recount(deliveries: Iterable[Delivery], records: Iterable[EventRecord], by: 
     for record in records:
         event = record.event
         kind = "opens" if event.type == "message.opened" else "clicks"
-        measure = f"{'machine' if event.verdict.machine else 'human'}_{kind}"
         for key in get_keys(by, record.delivery, f"{event.occurred_at:%Y-%m-%dT%H}:00Z", event.url):
-            counts[key][measure] += 1
-            if (key, measure, event.delivery_id) not in seen:
-                seen.add((key, measure, event.delivery_id))
-                counts[key][f"{measure}_unique"] += 1
+            for who in get_audiences(event.verdict):
+                measure = f"{who}_{kind}"
+                counts[key][measure] += 1
+                if (key, measure, event.delivery_id) not in seen:
+                    seen.add((key, measure, event.delivery_id))
+                    counts[key][f"{measure}_unique"] += 1
     return {key: dict(line) for key, line in counts.items()}
+
+
+def get_audiences(verdict: Verdict) -> list[str]:
+    """Return for whom an event counts."""
+    kinds = {Classification.PRIVACY_PROXY: "privacy", Classification.SECURITY_SCANNER: "scanner"}
+    return ["observed", *(["machine", kinds.get(verdict.classification, "bot")] if verdict.machine else ["human"])]
 
 
 def get_keys(by: GroupBy, delivery: Delivery | None, hour: str, url: str | None) -> list[str]:
@@ -71,7 +83,7 @@ def get_keys(by: GroupBy, delivery: Delivery | None, hour: str, url: str | None)
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS, batch=st.integers(1, 20))
-def test_rollups_equal_a_recount(steps: list[tuple[str, int] | tuple[str, int, bool]], batch: int) -> None:
+def test_rollups_equal_a_recount(steps: list[tuple[str, int] | tuple[str, int, Classification]], batch: int) -> None:
     """After any sequence of acceptances, publications and revisions each line equals a count from scratch."""
     with tempfile.TemporaryDirectory() as folder:
         store = SQLiteStore(Path(folder) / "mailnod.db")
@@ -96,7 +108,11 @@ def test_rollups_equal_a_recount(steps: list[tuple[str, int] | tuple[str, int, b
                     store.set_delivery_states(
                         [deliveries[step[1]].id], DeliveryState.ACCEPTED, at=after(2000 * step[1])
                     )
-            judgements = [(hits[step[1]], make_verdict(machine=step[2])) for step in part if len(step) == 3]
+            judgements = [
+                (hits[step[1]], make_verdict(machine=step[2] in MACHINES, classification=step[2]))
+                for step in part
+                if len(step) == 3
+            ]
             store.publish(judgements, now=after(start))
         known, records = store.get_deliveries(), store.get_events(EventFilter(limit=10_000))
         for by in get_args(GroupBy):

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from mailnod.model import Event, EventFilter, EventRecord, Observation, Publication, Verdict
-from mailnod.store.events import TYPES, join_conditions
+from mailnod.store.events import TYPES
 from mailnod.store.postgres.deliveries import DELIVERY_FIELDS, WENT_TO
 from mailnod.store.postgres.observations import OBSERVATION_FIELDS, OBSERVATION_JOINS
 from mailnod.store.postgres.rollups import Moves
@@ -115,7 +115,7 @@ def publish(
             link_index=observation.hit.link_index,
         )
         published.append(Publication(event=event, previous=previous))
-        if not row[3] and (previous is None or previous.verdict.counted_as != verdict.counted_as):
+        if not row[3]:
             if previous is not None:
                 moves.move(previous, groups, sign=-1)
             moves.move(event, groups, sign=1)
@@ -130,7 +130,7 @@ def get_events(connection: Connection, filter: EventFilter, *, recipient: bytes 
 
     :param recipient: the hash of the address that the filter names.
     """
-    where, values = join_conditions(_restrict(filter, recipient))
+    where, values = _join(_restrict(filter, recipient))
     rows = connection.execute(
         f"{_RECORDS} WHERE {where} ORDER BY e.occurred_at DESC, e.observation_id DESC LIMIT %s".encode(),
         (*values, min(max(filter.limit, 1), 10_000)),
@@ -146,7 +146,7 @@ def get_judged(
     :param after: time and id of the event that the page begins behind.
     :param recipient: the hash of the address that the filter names.
     """
-    where, values = join_conditions(_restrict(filter, recipient))
+    where, values = _join(_restrict(filter, recipient))
     if after is not None:
         where += " AND (e.occurred_at, e.observation_id) > (%s, %s)"
         values += [to_micros(after[0]), after[1]]
@@ -166,7 +166,7 @@ def find_events(connection: Connection, prefix: str, *, limit: int) -> list[Even
 
 def count_events(connection: Connection, filter: EventFilter, *, recipient: bytes | None) -> int:
     """Return how many events there are."""
-    where, values = join_conditions(_restrict(filter, recipient))
+    where, values = _join(_restrict(filter, recipient))
     query = (
         "SELECT count(*) FROM mailnod.events AS e LEFT JOIN mailnod.deliveries AS d ON d.id = e.delivery_id "
         f"WHERE {where}"
@@ -242,6 +242,12 @@ def _read_record(row: Sequence[Any]) -> EventRecord:
     return EventRecord(
         event=event, observation=observation, delivery=None if delivery[0] is None else read_delivery(delivery)
     )
+
+
+def _join(conditions: Iterable[tuple[str, Sequence[Any]]]) -> tuple[str, list[Any]]:
+    """Return conditions as one, with all values that are bound to it."""
+    pairs = list(conditions)
+    return " AND ".join(one for one, _ in pairs) or "true", [value for _, bound in pairs for value in bound]
 
 
 def _restrict(filter: EventFilter, recipient: bytes | None) -> Iterator[tuple[str, Sequence[Any]]]:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from mailnod.model import Event, Metrics
 from mailnod.store.postgres.server import Connection
-from mailnod.store.rollups import LARGEST_FIRST, MEASURES, Accepted, Group, Groups, list_moves, sum_accepted
+from mailnod.store.rollups import MEASURES, Accepted, Group, Groups, list_moves, sum_accepted
+from mailnod.store.rows import to_text
 
 __all__ = ["Moves", "count_accepted", "get_metrics"]
 
@@ -25,6 +26,9 @@ _COUNT = """
     ON CONFLICT (delivery_id, scope, key, measure) DO UPDATE SET events = old.events + excluded.events
     RETURNING delivery_id, scope, key, measure, events
 """
+#: What lines are ordered by, the greatest first; together it tells them apart.
+_ORDERS = {"hour": ("key",), "message": ("number",)}
+_LARGEST = ("deliveries", "observed_opens + observed_clicks", "number")
 
 
 class Moves:
@@ -66,13 +70,24 @@ def count_accepted(connection: Connection, accepted: Iterable[Accepted]) -> None
     _add(connection, {group: dict(zip(names, count, strict=True)) for group, count in sums.items()})
 
 
-def get_metrics(connection: Connection, *, by: str, limit: int) -> list[Metrics]:
-    """Return the lines of one scope, the largest first and hours newest first; "all" has one line, always."""
-    order = "key DESC" if by == "hour" else LARGEST_FIRST
-    query = f"SELECT key, {', '.join(MEASURES)} FROM mailnod.rollups WHERE scope = %s ORDER BY {order} LIMIT %s"
-    rows = connection.execute(query.encode(), (by, limit))
+def get_metrics(connection: Connection, *, by: str, limit: int, before: str | None) -> list[Metrics]:
+    """Return the lines of one scope; "all" has one line, always.
+
+    :param before: the key of a line, after which to go on; None begins with the first.
+    """
+    order = _ORDERS.get(by, _LARGEST)
+    where, values = "scope = %s", [by]
+    if before is not None:
+        last = f"SELECT {', '.join(order)} FROM mailnod.rollups WHERE scope = %s AND key = %s"
+        where += f" AND ({', '.join(order)}) < ({last})"
+        values += [by, to_text(before)]
+    query = (
+        f"SELECT key, {', '.join(MEASURES)} FROM mailnod.rollups WHERE {where} "
+        f"ORDER BY {', '.join(f'{column} DESC' for column in order)} LIMIT %s"
+    )
+    rows = connection.execute(query.encode(), (*values, limit))
     found = [Metrics(key=key, **dict(zip(MEASURES, counts, strict=True))) for key, *counts in rows]
-    return found or ([Metrics(key="")] if by == "all" else [])
+    return found or ([Metrics(key="")] if by == "all" and before is None else [])
 
 
 def _add(connection: Connection, deltas: Mapping[Group, Mapping[str, int]]) -> None:

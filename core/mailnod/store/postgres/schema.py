@@ -185,9 +185,11 @@ CREATE INDEX events_by_time ON mailnod.events (occurred_at, observation_id);
 CREATE INDEX events_by_delivery ON mailnod.events (delivery_id, type, machine, occurred_at, observation_id)
     WHERE counted;
 
+-- number: the order in which lines began.
 CREATE TABLE mailnod.rollups (
     scope text NOT NULL,
     key text NOT NULL,
+    number bigint GENERATED ALWAYS AS IDENTITY,
     deliveries bigint NOT NULL DEFAULT 0,
     deliveries_with_pixel bigint NOT NULL DEFAULT 0,
     deliveries_with_links bigint NOT NULL DEFAULT 0,
@@ -199,8 +201,25 @@ CREATE TABLE mailnod.rollups (
     machine_opens_unique bigint NOT NULL DEFAULT 0,
     machine_clicks bigint NOT NULL DEFAULT 0,
     machine_clicks_unique bigint NOT NULL DEFAULT 0,
+    privacy_opens bigint NOT NULL DEFAULT 0,
+    privacy_opens_unique bigint NOT NULL DEFAULT 0,
+    privacy_clicks bigint NOT NULL DEFAULT 0,
+    privacy_clicks_unique bigint NOT NULL DEFAULT 0,
+    bot_opens bigint NOT NULL DEFAULT 0,
+    bot_opens_unique bigint NOT NULL DEFAULT 0,
+    bot_clicks bigint NOT NULL DEFAULT 0,
+    bot_clicks_unique bigint NOT NULL DEFAULT 0,
+    scanner_opens bigint NOT NULL DEFAULT 0,
+    scanner_opens_unique bigint NOT NULL DEFAULT 0,
+    scanner_clicks bigint NOT NULL DEFAULT 0,
+    scanner_clicks_unique bigint NOT NULL DEFAULT 0,
+    observed_opens bigint NOT NULL DEFAULT 0,
+    observed_opens_unique bigint NOT NULL DEFAULT 0,
+    observed_clicks bigint NOT NULL DEFAULT 0,
+    observed_clicks_unique bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (scope, key)
 );
+CREATE INDEX rollups_by_number ON mailnod.rollups (number) WHERE scope = 'message';
 
 -- How many events each delivery has in each group: a unique moves when a count leaves or reaches zero.
 CREATE TABLE mailnod.delivery_counts (

@@ -14,6 +14,7 @@ from mailnod.model import (
     Delivery,
     DeliveryState,
     EventFilter,
+    EventPage,
     EventRecord,
     Metrics,
     Observation,
@@ -181,6 +182,12 @@ class PostgresStore:
         with self._server.read() as connection:
             return events.get_events(connection, filter, recipient=self._find(connection, filter))
 
+    def search_events(self, filter: EventFilter) -> EventPage:
+        """Return one page of events with their latest verdict, newest first."""
+        found = self.get_events(filter)
+        more = len(found) == _cap(filter.limit)
+        return EventPage(records=tuple(found), next_id=found[-1].event.id if more else None, searched_to=None)
+
     def find_events(self, prefix: str, *, limit: int = 2) -> list[EventRecord]:
         """Return the events whose ids begin so, by id."""
         with self._server.read() as connection:
@@ -209,10 +216,10 @@ class PostgresStore:
             hashed = None if recipient is None else self._hash(connection, recipient)
             return sent.get_deliveries(connection, message_id=message_id, recipient=hashed, limit=_cap(limit))
 
-    def get_metrics(self, *, by: GroupBy = "all", limit: int = 100) -> list[Metrics]:
+    def get_metrics(self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None) -> list[Metrics]:
         """Return counts from the rollups."""
         with self._server.read() as connection:
-            return rollups.get_metrics(connection, by=by, limit=_cap(limit))
+            return rollups.get_metrics(connection, by=by, limit=_cap(limit), before=before)
 
     # -- upkeep -------------------------------------------------------------------------------------------------------
 
