@@ -10,6 +10,7 @@ from mailnod.background import Background
 from mailnod.clock import Clock, SystemClock
 from mailnod.collect.caps import Caps
 from mailnod.collect.collector import Collector, Request
+from mailnod.collect.counters import Counters
 from mailnod.collect.suppressed import Suppressed
 from mailnod.collect.wsgi import make_app, wrap_app
 from mailnod.errors import ConfigurationError, describe_error
@@ -37,6 +38,9 @@ __all__ = ["Tracker"]
 
 log = logging.getLogger("mailnod")
 
+#: A store that could not be read for so long is trouble, although hits are taken all the same.
+STORE_PATIENCE_S = 30.0
+
 
 class Tracker:
     """Everything that tracking needs in one app.
@@ -46,6 +50,7 @@ class Tracker:
     :param keyring: the keys; None reads the setting ``secret_keys``.
     :param plugins: objects with hook implementations, besides installed ones.
     :param load_entry_points: whether installed plugins take part.
+    :param counters: where hits are counted for metrics; None counts for this process alone.
     :raises ConfigurationError: the setup is wrong; the message names the setting.
     """
 
@@ -57,6 +62,7 @@ class Tracker:
         clock: Clock | None = None,
         plugins: Sequence[object] = (),
         load_entry_points: bool = True,
+        counters: Counters | None = None,
     ) -> None:
         if keyring is None:
             if settings.secret_keys is None:
@@ -72,7 +78,11 @@ class Tracker:
         self._preparer = Preparer(settings=settings, keyring=keyring, plugins=self.plugins, store=self.store)
         spool_folders = find_folders(settings.database, chosen=settings.spool)
         self._journal = Journal(settings.journal_folder, spool_folders=spool_folders)
-        self._suppressed = Suppressed(lambda cursor: self.store.get_suppressed(after=cursor, now=self.clock.now()))
+        self.counters = counters or Counters()
+        self._suppressed = Suppressed(
+            lambda cursor: self.store.get_suppressed(after=cursor, now=self.clock.now()),
+            on_read=self.counters.note_withdrawals_read,
+        )
         self.collector = Collector(
             keyring=keyring,
             journal=self._journal,
@@ -82,6 +92,7 @@ class Tracker:
             find_destination=self.store.get_destination,
             trusted_proxies=settings.trusted_proxies,
             caps=Caps(token_cap=settings.token_cap, source_cap=settings.source_cap, hide=keyring.hide),
+            counters=self.counters,
         )
         self._worker = Worker(
             store=self.store,
@@ -163,8 +174,10 @@ class Tracker:
 
     def reply(self, request: Request) -> Reply:
         """Return the reply to a request for a tracking path, after its hit is on disk; never raises."""
-        self._start_worker()
-        return self.collector.collect(request)
+        reply, observation = self.read(request)
+        if observation is not None:
+            self.record((observation,))
+        return reply
 
     def read(self, request: Request) -> tuple[Reply, Recorded | None]:
         """Return the reply to a request for a tracking path, and what to record before it leaves; never raises.
@@ -177,6 +190,20 @@ class Tracker:
     def record(self, items: Sequence[Recorded]) -> None:
         """Put what :meth:`read` returned on disk, together; never raises."""
         self.collector.record(items)
+        self.counters.set_spooled(self._journal.counts.spooled)
+
+    def find_troubles(self) -> list[str]:
+        """Return why hits are not collected as they should be, in words without paths; it is for readiness checks."""
+        self._suppressed.start()
+        troubles = []
+        if self.collector.is_losing:
+            troubles.append("hits are lost: neither the journal nor the spool takes them")
+        age_s = self._suppressed.get_age_s()
+        if age_s is None:
+            troubles.append("the store was not read yet")
+        elif age_s > STORE_PATIENCE_S:
+            troubles.append(f"the store could not be read for {age_s:.0f} s")
+        return troubles
 
     def wrap_wsgi(self, app: WSGIApplication) -> WSGIApplication:
         """Return an app that answers tracking paths itself and hands everything else on, untouched."""

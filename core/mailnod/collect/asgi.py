@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
-from mailnod.collect.collector import PIXEL_REPLY, Request
+from mailnod.collect.collector import NOT_FOUND, PIXEL_REPLY, Request
+from mailnod.collect.operations import Operations
 from mailnod.collect.paths import SHORT_LINK, cut_any, cut_prefix, quote_path, read_prefixes
 from mailnod.collect.ticks import Ticks
 from mailnod.model import Recorded, Reply
@@ -56,13 +58,19 @@ def wrap_app(app: ASGIApp, collector: Collecting, base_urls: Sequence[str]) -> A
     return tracked_app
 
 
-def make_app(collector: Collecting) -> ASGIApp:
-    """Return the collector as an app of its own; it answers under any prefix, so that a proxy may cut or keep one."""
+def make_app(
+    collector: Collecting, *, operations: Operations | None = None, on_end: Callable[[], None] = lambda: None
+) -> ASGIApp:
+    """Return the collector as an app of its own; it answers under any prefix, so that a proxy may cut or keep one.
+
+    :param operations: what it answers besides hits; None has nothing else.
+    :param on_end: called when the server ends, after the last reply.
+    """
     answer = _Answerer(collector)
 
     async def collector_app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await _live(receive, send, on_end)
             return
         if scope["type"] != "http":
             # A server takes the end of the call as a refusal.
@@ -71,9 +79,13 @@ def make_app(collector: Collecting) -> ASGIApp:
         if path is not None:
             await answer(path, scope, send)
             return
-        body = b"Not found.\n"
-        headers = (("Content-Type", "text/plain"), ("Content-Length", str(len(body))))
-        await _reply(Reply(status=404, headers=headers, body=body), send)
+        reply = None
+        if operations is not None and scope["method"] in ("GET", "HEAD"):
+            # Only what asks the disk takes the time that a thread costs.
+            plain = operations.reply_at_once(scope["path"])
+            reply = plain or await asyncio.to_thread(operations.reply, scope["path"])
+        reply = reply or NOT_FOUND
+        await _reply(reply if scope["method"] != "HEAD" else replace(reply, body=b""), send)
 
     return collector_app
 
@@ -126,9 +138,11 @@ def _make_messages(reply: Reply) -> tuple[Message, Message]:
 _PIXEL_MESSAGES = _make_messages(PIXEL_REPLY)
 
 
-async def _live(receive: Receive, send: Send) -> None:
+async def _live(receive: Receive, send: Send, on_end: Callable[[], None]) -> None:
     while True:
         stage = (await receive())["type"]
+        if stage == "lifespan.shutdown":
+            await asyncio.to_thread(on_end)
         await send({"type": f"{stage}.complete"})
         if stage == "lifespan.shutdown":
             return

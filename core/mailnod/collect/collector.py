@@ -10,11 +10,13 @@ from datetime import datetime
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from socket import AF_INET, inet_pton
+from time import monotonic
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from mailnod.clock import Clock
 from mailnod.collect.caps import Caps
+from mailnod.collect.counters import Counters, Outcome
 from mailnod.collect.location import to_location
 from mailnod.collect.paths import MAX_TARGET_CHARS, SHORT_LINK
 from mailnod.collect.suppressed import Suppressed
@@ -23,7 +25,7 @@ from mailnod.html.urls import check_destination
 from mailnod.model import Claims, Hit, Kind, Mode, Observation, Recorded, Reply, TokenState
 from mailnod.tokens import Keyring
 
-__all__ = ["PIXEL", "PIXEL_REPLY", "Collector", "Journal", "Request", "find_client", "keep_headers"]
+__all__ = ["NOT_FOUND", "PIXEL", "PIXEL_REPLY", "Collector", "Journal", "Request", "find_client", "keep_headers"]
 
 log = logging.getLogger("mailnod.collect")
 
@@ -107,6 +109,7 @@ class Collector:
     :param new_id: makes the id of an observation from the time of its hit.
     :param trusted_proxies: peers whose ``X-Forwarded-For`` is believed.
     :param caps: tells which hits are only counted; None records all of them.
+    :param counters: where hits are counted by what became of them; None counts in this process alone.
     """
 
     def __init__(
@@ -120,6 +123,7 @@ class Collector:
         find_destination: Callable[[bytes, int], str | None] | None = None,
         trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
         caps: Caps | None = None,
+        counters: Counters | None = None,
     ) -> None:
         self._keyring = keyring
         self._journal = journal
@@ -129,6 +133,9 @@ class Collector:
         self._find_destination = None if find_destination is None else _remember(find_destination)
         self._trusted_proxies = tuple(trusted_proxies)
         self._caps = caps
+        self._counters = counters or Counters()
+        #: Whether the last hits that were to be written down could not be.
+        self.is_losing = False
         #: Hits that were answered and could not be written since this process began.
         self.lost = 0
 
@@ -160,7 +167,7 @@ class Collector:
             reply, found = self._open(request, now) if request.path.startswith("/o/") else self._click(request, now)
         except Exception as error:
             log.error("a hit could not be read: %s", describe_error(error))
-            reply, found = (PIXEL_REPLY if request.path.startswith("/o/") else _NOT_FOUND), None
+            reply, found = (PIXEL_REPLY if request.path.startswith("/o/") else NOT_FOUND), None
         item = None
         if found is not None:
             try:
@@ -168,23 +175,34 @@ class Collector:
             except Exception as error:
                 # Whatever fails here costs the hit, and neither the reader's page nor the sender's link.
                 self._lose([found.kind], error)
+        if reply.status == 404:
+            self._counters.count("click", "refused")
         if request.method == "HEAD":
             reply = Reply(status=reply.status, headers=reply.headers)
         return reply, item
 
     def record(self, items: Sequence[Recorded]) -> None:
         """Put what :meth:`read` returned on a disk, together; hits that cannot be are counted as lost; never raises."""
+        began_at = monotonic()
+        kinds = [item.hit.kind for item in items if isinstance(item, Observation)]
         try:
             self._journal.append_all(items)
         except Exception as error:
             # A count that was not written goes with the next one.
-            self._lose([item.hit.kind for item in items if isinstance(item, Observation)], error)
+            self._lose(kinds, error)
+            self.is_losing = bool(kinds)
+        else:
+            for kind in set(kinds):
+                self._counters.count(kind, "recorded", kinds.count(kind))
+            self.is_losing = False
+        self._counters.count_commit(monotonic() - began_at)
 
     def _open(self, request: Request, now: datetime) -> tuple[Reply, _Found | None]:
         token = request.path.removeprefix("/o/").removesuffix(".gif")
         try:
             claims = self._keyring.verify(token, now=now)
         except TokenError:
+            self._counters.count("open", "refused")
             return PIXEL_REPLY, None
         return PIXEL_REPLY, _Found(claims=claims, mode=claims.opens, kind="open")
 
@@ -194,7 +212,7 @@ class Collector:
             return self._click_short(short[1], int(short[2]), now)
         match = _CLICK.fullmatch(request.path)
         if match is None or len(request.query) > MAX_TARGET_CHARS:
-            return _NOT_FOUND, None
+            return NOT_FOUND, None
         index = int(match[2])
         for url in _read_destinations(request.query):
             try:
@@ -203,31 +221,38 @@ class Collector:
             except TokenError:
                 continue
             return _lead_on(claims, index, url)
-        return _NOT_FOUND, None
+        return NOT_FOUND, None
 
     def _click_short(self, token: str, index: int, now: datetime) -> tuple[Reply, _Found | None]:
         if self._find_destination is None:
-            return _NOT_FOUND, None
+            return NOT_FOUND, None
         try:
             claims = self._keyring.verify(token, now=now)
             return _lead_on(claims, index, self._find_destination(claims.delivery_id, index))
         except (TokenError, LookupError):
-            return _NOT_FOUND, None
+            return NOT_FOUND, None
         except StoreUnavailableError as error:
             log.error("a short link could not be looked up, and leads nowhere for now: %s", describe_error(error))
             return _LATER, None
 
     def _observe(self, request: Request, found: _Found, now: datetime) -> Recorded | None:
         claims = found.claims
-        if claims.state is not TokenState.VALID or found.mode is Mode.NONE:
-            return None
-        suppressed = self._suppressed.check(claims.delivery_id)
-        if suppressed:
+        suppressed: bool | None = False
+        if claims.state is not TokenState.VALID:
+            outcome: Outcome | None = "expired" if claims.state is TokenState.EXPIRED else "retired"
+        elif found.mode is Mode.NONE:
+            outcome = "untracked"
+        else:
+            suppressed = self._suppressed.check(claims.delivery_id)
+            outcome = "withdrawn" if suppressed else None
+        if outcome is not None:
+            self._counters.count(found.kind, outcome)
             return None
         ip = find_client(request, self._trusted_proxies)
         if self._caps is not None:
             beyond = self._caps.check(claims.delivery_id, found.kind, found.link_index, ip=ip, at=now)
             if beyond is not None:
+                self._counters.count(found.kind, "capped")
                 return beyond
         headers = keep_headers(request.headers)
         hit = Hit(
@@ -244,7 +269,9 @@ class Collector:
 
     def _lose(self, kinds: Sequence[Kind], error: Exception) -> None:
         for kind in set(kinds):
-            self._journal.lose(kind, kinds.count(kind))
+            number = kinds.count(kind)
+            self._counters.count(kind, "lost", number)
+            self._journal.lose(kind, number)
         before, self.lost = self.lost, self.lost + len(kinds)
         if before == 0 or before // 1000 < self.lost // 1000:
             log.error("%d hits were answered and not recorded: %s", self.lost, describe_error(error))
@@ -269,14 +296,15 @@ def find_client(request: Request, trusted_proxies: Sequence[IPv4Network | IPv6Ne
     """Return the client's address: the rightmost one that is not a trusted proxy's.
 
     ``X-Forwarded-For`` is believed only as far as the proxies that wrote it are trusted; an entry that is no address
-    ends the search at the proxy that passed it on. IPv4 addresses mapped into IPv6 are unwrapped.
+    ends the search at the proxy that passed it on. IPv4 addresses mapped into IPv6 are unwrapped. Behind a Unix socket
+    the peer counts as 127.0.0.1.
     """
     peer = request.peer or ""
     if not trusted_proxies and _is_plain_ipv4(peer):
         return peer
-    client = _read_address(peer)
-    if client is None or not any(client in network for network in trusted_proxies):
-        return None if client is None else str(client)
+    # A Unix socket has no address; whoever may open it is on this machine.
+    client = _read_address(peer or "127.0.0.1") if trusted_proxies or peer else None
+    named = bool(peer)
     forwarded = ",".join(value for name, value in request.headers if name.lower() == "x-forwarded-for")
     for entry in reversed(forwarded[-MAX_TARGET_CHARS:].split(",") if forwarded else ()):
         if client is None or not any(client in network for network in trusted_proxies):
@@ -284,8 +312,8 @@ def find_client(request: Request, trusted_proxies: Sequence[IPv4Network | IPv6Ne
         earlier = _read_address(entry.strip())
         if earlier is None:
             break
-        client = earlier
-    return None if client is None else str(client)
+        client, named = earlier, True
+    return str(client) if client is not None and named else None
 
 
 def keep_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -336,7 +364,7 @@ def _remember(find: Callable[[bytes, int], str | None]) -> Callable[[bytes, int]
 def _lead_on(claims: Claims, index: int, url: str) -> tuple[Reply, _Found | None]:
     location = _locate(url)
     if location is None:
-        return _NOT_FOUND, None
+        return NOT_FOUND, None
     found = _Found(claims=claims, mode=claims.clicks, kind="click", link_index=index, url=url)
     return _reply(302, (("Location", location), ("Content-Type", "text/plain"))), found
 
@@ -389,5 +417,6 @@ _HEADERS_TOO_LARGE = _reply(431, (("Content-Type", "text/plain"),), b"The header
 #: What every request for a pixel gets, whatever its token says.
 PIXEL_REPLY = _reply(200, (("Content-Type", "image/gif"),), PIXEL)
 _NOT_ALLOWED = _reply(405, (("Allow", "GET, HEAD"), ("Content-Type", "text/plain")), b"Method not allowed.\n")
-_NOT_FOUND = _reply(404, (("Content-Type", "text/plain"),), b"Not found.\n")
+#: What a click without a genuine token and tag gets, and every path that is not known.
+NOT_FOUND = _reply(404, (("Content-Type", "text/plain"),), b"Not found.\n")
 _LATER = _reply(503, (("Retry-After", "5"), ("Content-Type", "text/plain")), b"Please try again in a moment.\n")

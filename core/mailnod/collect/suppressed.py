@@ -29,10 +29,18 @@ class Suppressed:
     :param reload_s: how often everything is read anew, so that the set forgets what no longer matters.
     :param load: returns the deliveries suppressed after a cursor, and the new cursor;
         see :meth:`mailnod.store.base.Store.get_suppressed`.
+    :param on_read: called whenever it is as new as it can be.
     """
 
-    def __init__(self, load: Callable[[int], tuple[frozenset[bytes], int]], *, reload_s: float = RELOAD_S) -> None:
+    def __init__(
+        self,
+        load: Callable[[int], tuple[frozenset[bytes], int]],
+        *,
+        reload_s: float = RELOAD_S,
+        on_read: Callable[[], None] = lambda: None,
+    ) -> None:
         self._load = load
+        self._on_read = on_read
         self._reload_s = reload_s
         self._background = Background(self._run, name="mailnod-suppressed")
         self._ids: frozenset[bytes] = frozenset()
@@ -42,14 +50,23 @@ class Suppressed:
 
     def check(self, delivery_id: bytes) -> bool | None:
         """Return True where the delivery is suppressed, False where it is not, None where that is not known now."""
-        try:
-            self._background.start()
-        except RuntimeError as error:
-            log.warning("withdrawals cannot be read: %s", describe_error(error))
+        self.start()
         if delivery_id in self._ids:
             return True
         loaded_at = self._loaded_at
         return False if loaded_at is not None and monotonic() - loaded_at < STALE_S else None
+
+    def start(self) -> None:
+        """Start the thread, before any question."""
+        try:
+            self._background.start()
+        except RuntimeError as error:
+            log.warning("withdrawals cannot be read: %s", describe_error(error))
+
+    def get_age_s(self) -> float | None:
+        """Return for how many seconds nothing new could be read; None where nothing was read yet."""
+        loaded_at = self._loaded_at
+        return None if loaded_at is None else monotonic() - loaded_at
 
     def refresh(self) -> None:
         """Read what is new now.
@@ -66,6 +83,7 @@ class Suppressed:
             if new:
                 self._ids |= new
         self._loaded_at = monotonic()
+        self._on_read()
 
     def close(self) -> None:
         """End the thread; a later question starts another."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from mailnod.collect.collector import Request
+from mailnod.collect.collector import NOT_FOUND, Request
 from mailnod.collect.paths import cut_any, cut_prefix, quote_path, read_prefixes
 from mailnod.model import Reply
 
@@ -41,9 +41,8 @@ def make_app(collect: Collect) -> WSGIApplication:
         path = cut_any(_get_path(environ))
         if path is not None:
             return _answer(collect, path, environ, start_response)
-        body = b"Not found.\n"
-        start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
-        return [body]
+        start_response("404 Not Found", list(NOT_FOUND.headers))
+        return [NOT_FOUND.body]
 
     return collector_app
 

@@ -386,6 +386,41 @@ def test_client_is_the_rightmost_untrusted_address(
     assert find_client(request, [ip_network("10.0.0.0/8")]) == expected
 
 
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [("203.0.113.9", "203.0.113.9"), ("10.0.0.1", "10.0.0.1"), ("2001:DB8::7", "2001:db8::7"), (None, None)]
+    + [(peer, None) for peer in ("", "1.2.3", "01.2.3.4", "1.2.3.4\0", "1.2.3.4 ", "localhost", "0x7f.1")],
+)
+def test_without_trusted_proxies_nobody_s_word_is_taken(peer: str | None, expected: str | None) -> None:
+    """Where no proxy is trusted the client is the peer, however many headers say something else (S8)."""
+    names = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "X-Client-IP")
+    headers = [(name, value) for name in names for value in ("6.6.6.6", "for=6.6.6.6")]
+    assert find_client(Request(method="GET", path="/o/x", query="", headers=headers, peer=peer), ()) == expected
+
+
+@pytest.mark.parametrize("name", ["Forwarded", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "X-Client-IP"])
+def test_trusted_proxy_is_believed_by_one_header_alone(name: str) -> None:
+    """A header that a proxy does not set itself, and so lets a client set, names nobody (S8)."""
+    request = Request(method="GET", path="/o/x", query="", headers=[(name, "6.6.6.6")], peer="10.0.0.1")
+    assert find_client(request, [ip_network("10.0.0.0/8")]) == "10.0.0.1"
+
+
+def test_several_headers_of_proxies_are_one_list() -> None:
+    """What a client sent stands before what the proxy appended, also in a header of its own (S8)."""
+    headers = [("X-Forwarded-For", "6.6.6.6"), ("x-forwarded-for", "198.51.100.1, 10.0.0.2")]
+    request = Request(method="GET", path="/o/x", query="", headers=headers, peer="10.0.0.1")
+    assert find_client(request, [ip_network("10.0.0.0/8")]) == "198.51.100.1"
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "expected"), [("198.51.100.1", "198.51.100.1"), ("6.6.6.6, x", None), ("", None)]
+)
+def test_unix_socket_counts_as_this_machine(forwarded: str, expected: str | None) -> None:
+    """A peer without an address is a proxy on 127.0.0.1, trusted where that is, and never a client itself."""
+    request = Request(method="GET", path="/o/x", query="", headers=[("X-Forwarded-For", forwarded)], peer=None)
+    assert find_client(request, [ip_network("127.0.0.0/8")]) == expected
+
+
 @given(st.text(max_size=60), st.text(max_size=60), st.lists(st.tuples(st.text(), st.text()), max_size=5))
 def test_nothing_that_is_sent_makes_the_collector_raise(path: str, query: str, headers: list[tuple[str, str]]) -> None:
     """Whatever comes in, a reply goes out, and nothing is recorded without a genuine token."""
