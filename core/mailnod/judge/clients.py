@@ -38,11 +38,17 @@ _LEADING = re.compile(
     r"([A-Za-z0-9\u0080-\uffff][^/;()\[\],]{1,60}?)(?:\.(?:iOS|Android))?(?: ?/|[ -]v?\d+\.|\s*[;(\[]|$)"
 )
 _VERSION_TAIL = re.compile(r"[\d.]+ CFNetwork$| CFNetwork$")
-_WEBVIEW = re.compile(r"; wv\)|AppleWebKit/(?!.*Safari/).*Mobile/")
+#: Pages within an app: Android's and Apple's web views, and Electron.
+_WEBVIEW = re.compile(r"; wv\)|AppleWebKit/(?!.*Safari/).*Mobile/| Electron/")
 #: Where a name written in one word is written in two by its maker.
 _SECOND_WORD = re.compile(r"(?<=[a-z0-9])(Browser|Music|Radio|News|Podcasts|Player|Reader)$")
 _AFFIX = re.compile(r"^IOS(?=[A-Z])|[ _-]?(?:App|app|iOS|iPhone|Android|Mobile)$")
-_READER = re.compile(r"(?i)rss|feed|newsreader")
+_DESKTOP = re.compile(r"(?i)[ _-]?(?:desktop|electron)(?:[ _-]?(?:app|platform))*$|[ _-]app$")
+#: What a name says of the kind of client; a newspaper and answering machines are called mail too.
+_KINDS = (
+    ("email_client", re.compile(r"(?i)(?<!daily)(?<!daily )(?<!voice)(?<!voice )mail(?!online|chimp|ing|.*browser)")),
+    ("feed_reader", re.compile(r"(?i)rss|feed(?!back)|news ?reader")),
+)
 
 
 class Clients:
@@ -92,21 +98,32 @@ class Clients:
         if agent.startswith(("Mozilla/", "Opera/", "mozilla/", "Dalvik/")):
             own = self._read_product(agent) if name is None or name in _GENERIC else None
             if own is None:
-                return name, self._types.get(name or "", "browser")
+                return name, self._tell_kind(name, "browser")
             browser = own in self._browsers or "browser" in own.lower() or not _WEBVIEW.search(agent)
-            return own, self._types.get(own, "browser" if browser else "app")
+            return own, self._tell_kind(own, "browser" if browser else "app")
         if name is not None and name not in _GENERIC and "CFNetwork/" not in agent:
-            return name, self._types.get(name, "browser")
+            return name, self._tell_kind(name, "browser")
         own = self._read_leading(agent) or name
         browser = own is not None and (own in self._browsers or "browser" in own.lower())
-        return own, "browser" if browser else "feed_reader" if _READER.search(agent) else "app"
+        return own, "browser" if browser else self._tell_kind(own, "app")
+
+    def _tell_kind(self, name: str | None, usual: str) -> str:
+        """Tell the type of a client by its name; the usual one of such agents where the name says nothing."""
+        if name is None or name in self._types:
+            return self._types.get(name or "", usual)
+        return next((kind for kind, words in _KINDS if words.search(name)), usual)
 
     def _read_product(self, agent: str) -> str | None:
         """Find the product that not every browser writes: one that calls itself a browser, or the last."""
         bare = _COMMENT.sub(" ", _COMMENT.sub(" ", agent))
         own = [name for name in map(self._drop_common, _PRODUCT.findall(bare)) if name]
+        if not own:
+            return None
+        if " Electron/" in agent:
+            # The app stands before the engine's names, whatever it adds behind them.
+            return self._spell(_DESKTOP.sub("", own[0]) or own[0])
         browsers = [name for name in own if "browser" in name.lower()]
-        return self._spell((browsers or own)[-1]) if own else None
+        return self._spell((browsers or own)[-1])
 
     def _drop_common(self, product: str) -> str:
         """Take away leading words that every browser writes; "" where the last word is one of them too."""
