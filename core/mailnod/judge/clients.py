@@ -63,7 +63,7 @@ class Clients:
         self._entries = [entry for entry in entries for _ in entry["patterns"]]
         self._patterns = PatternSet(pattern for entry in entries for pattern in entry["patterns"])
         self._renamed: dict[str, str] = table["rename"]
-        self._types = {name: kind for kind, names in table["families"].items() for name in names}
+        self._types: dict[str, str] = {name: kind for kind, names in table["families"].items() for name in names}
         self._browsers = frozenset(table["families"]["browser"])
         self._common = frozenset(table["common"]["products"])
         self._resolve = BestAvailableResolver(load_lazy_builtins())

@@ -38,6 +38,9 @@ _EARLY = Signal(code="time.early", weight=10, source="too soon for most people; 
 _LATE = Signal(code="time.late", weight=-15, source="most gateways are done within ten minutes")
 _PHONE = Signal(code="ip.phone_in_cloud", weight=-30, source="phones come through VPNs; sandboxes pose as desktops")
 
+#: The walk of a client that shows nothing else of a scanner.
+_PATIENT = "window.every_link_unread"
+
 #: Headers that contradict each other: a forged browser, whoever runs it.
 _FORGED = frozenset(("header.headless", "header.other_system", "header.other_version", "header.foreign_hints"))
 
@@ -125,6 +128,9 @@ def _weigh_up(request: Request, signals: Sequence[Signal], client: Client, rules
     codes = {signal.code for signal in signals}
     if probability >= 50:
         around = any(signal.code.startswith("window.") and signal.weight > 0 for signal in signals)
+        if _PATIENT in codes and "header.complete" in codes:
+            # A whole browser that takes its time is no person, and may be another machine than a guard.
+            around = False
         # A link of one mail is known to its recipient and to what guards the mailbox: a scripted browser is a guard.
         guard = around or "header.any_accept" in codes or request.network in ("delivery", "gateway")
         forged = bool(codes & _FORGED)

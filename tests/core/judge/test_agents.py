@@ -37,6 +37,9 @@ def agents() -> Agents:
         ("Microsoft Office Existence Discovery", "generic_bot", "ua.office_probe"),
         ("Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/140.0.0.0 Safari/537.36", "generic_bot", "ua.automation"),
         ("python-httpx/0.28.1", "generic_bot", "ua.library"),
+        ("Composer/2.8.1 (Linux; 6.1; PHP 8.3.1)", "generic_bot", "ua.library"),
+        ("ESET Example", "security_scanner", "ua.scanner"),
+        ("Vade Secure Example (Windows)", "security_scanner", "ua.scanner"),
         ("Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", "generic_bot", "ua.crawler_list"),
         ("Mozilla/5.0 (compatible; Examplebot/1.0)", "generic_bot", "ua.bot_word"),
         ("Mozilla/5.0 (compatible; ExamplePentest/1.0)", "security_scanner", "ua.security_word"),
@@ -166,3 +169,51 @@ def test_an_android_web_view_names_its_app(judge_one: Callable[..., Verdict]) ->
     known = judge_one(agent, headers={"x-requested-with": "com.google.android.gm"})
     assert (known.client_type, known.client_name) == ("email_client", "Gmail")
     assert judge_one(agent, headers={"x-requested-with": "org.example.reader"}).client_type == "app"
+
+
+#: What Electron's apps send, with the app's products to be put in.
+ELECTRON = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) {} Safari/537.36"
+
+
+@pytest.mark.parametrize(
+    ("products", "kind", "name"),
+    [
+        ("Slack/4.41.0 Chrome/130.0.0.0 Electron/33.0.0", "app", "Slack"),
+        ("Notion/4.1.0 Chrome/130.0.0.0 Electron/33.0.0", "app", "Notion"),
+        ("some-notes-desktop/1.2.3 Chrome/130.0.0.0 Electron/33.0.0", "app", "some-notes"),
+        ("Example Mail/1.1.0 Chrome/130.0.0.0 Electron/33.0.0", "email_client", "Example Mail"),
+        ("ExampleBrowser/1.1.0 Chrome/130.0.0.0 Electron/33.0.0", "browser", "Example Browser"),
+        ("tutanota-desktop/250.1 Chrome/130.0.0.0 Electron/33.0.0", "email_client", "Tuta Mail"),
+    ],
+)
+def test_desktop_apps_are_people(judge_one: Callable[..., Verdict], products: str, kind: str, name: str) -> None:
+    """What stands before the engine's names is the app, and no list of crawlers is asked about it."""
+    verdict = judge_one(ELECTRON.format(products))
+    assert (verdict.machine, verdict.client_type, verdict.client_name) == (False, kind, name)
+
+
+@pytest.mark.parametrize(
+    ("agent", "kind", "name"),
+    [
+        ("Claws Mail 4.3.0 (GTK 3.24.43; x86_64-pc-linux-gnu)", "email_client", "Claws Mail"),
+        ("Mimestream/1.4 CFNetwork/1568 Darwin/24.0.0", "email_client", "Mimestream"),
+        ("Any%20Mail/2.0 CFNetwork/1568 Darwin/24.0.0", "email_client", "Any Mail"),
+        ("AnyEmailer/2.0 (iPhone; iOS 18.0; Scale/3.00)", "email_client", "AnyEmailer"),
+        ("DailyMail/2.0 (iPhone; iOS 18.0; Scale/3.00)", "app", "DailyMail"),
+        ("AnyFeeds/2.0 (iPhone; iOS 18.0; Scale/3.00)", "feed_reader", "AnyFeeds"),
+        ("AnyFeedback/2.0 (iPhone; iOS 18.0; Scale/3.00)", "app", "AnyFeedback"),
+        ("Clementine 1.4", "media_player", "Clementine"),
+    ],
+)
+def test_kind_of_client_is_told_by_its_name(
+    judge_one: Callable[..., Verdict], agent: str, kind: str, name: str
+) -> None:
+    """A program that nobody listed and that is called mail is a mail program; a newspaper's app is none."""
+    verdict = judge_one(agent)
+    assert (verdict.machine, verdict.client_type, verdict.client_name) == (False, kind, name)
+
+
+def test_word_within_a_word_is_no_phone(agents: Agents) -> None:
+    """The word "brew" within another word says nothing of old phones."""
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 LibreWolf"
+    assert agents.read(agent).client.device_type == "desktop"

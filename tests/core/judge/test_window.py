@@ -144,6 +144,8 @@ def test_a_slow_walk_through_every_link_is_a_scanner(
     """Every link once from a rented server, never an open: a scanner that takes its time."""
     verdicts = judge_all(*(click(300 + link * 40, link, ip=CLOUD) for link in range(5)))
     assert all("window.every_link_unread" in verdict.reason_codes for verdict in verdicts)
+    # It shows nothing else of a scanner, so that it may be another machine.
+    assert {str(verdict.classification) for verdict in verdicts} == {"suspicious"}
 
 
 def test_a_scanner_does_not_taint_the_person_after_it(
