@@ -175,6 +175,8 @@ class Route:
     text_clicks: bool = False
     #: "short" links need the store to redirect; portable ones hold their destination.
     link_style: LinkStyle = "portable"
+    #: Whether a link that people do not see is added where clicks are tracked, to tell scanners by.
+    honeypot: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

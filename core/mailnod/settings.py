@@ -264,6 +264,7 @@ _ROUTE_READERS: dict[str, Callable[[Any], Any]] = {
     "token_max_age_days": int,
     "text_clicks": _read_bool,
     "link_style": str,
+    "honeypot": _read_bool,
 }
 
 
@@ -323,7 +324,7 @@ _TABLE = (
         doc="Kinds of mail by name. Options of a route: track_opens, track_clicks (both off), consent ('required', or "
         "'assumed' where you answer for it yourself), purpose, base_url, excluded_hosts, token_max_age_days, "
         "text_clicks (links in plain text too, where clicks are tracked; off), link_style ('portable', or 'short': see "
-        "the page on overrides for what that trades away).",
+        "the page on overrides for what that trades away), honeypot (a hidden link to tell scanners by; off).",
     ),
     Setting(
         name="default_route",

@@ -18,6 +18,7 @@ from mailnod.cli.context import CliContext
 from mailnod.cli.output import clean, make_console, make_table
 from mailnod.judge.classify import Judge
 from mailnod.model import (
+    HONEYPOT_INDEX,
     Decision,
     Delivery,
     DeliveryState,
@@ -53,8 +54,8 @@ line is a sequence that is judged as a whole, "t" being seconds after "sent_at":
      "ua": "curl/8.0", "method": "GET", "headers": {},
      "recipient": "r1", "message": "m1"}]}
 
-and is answered by {"name", "observations": [one verdict each]}. A line that cannot be read is answered by
-{"error"}, and the command then ends with 1.
+and is answered by {"name", "observations": [one verdict each]}. Links that nobody sees stand in "honeypot_links" too.
+A line that cannot be read is answered by {"error"}, and the command then ends with 1.
 """
 
 
@@ -180,12 +181,15 @@ def _explain_row(judge: Judge, row: Mapping[str, Any]) -> tuple[Verdict, tuple[S
 def _answer_scenario(judge: Judge, scenario: Mapping[str, Any]) -> dict[str, Any]:
     sent_at = datetime.fromisoformat(scenario["sent_at"])
     sent_at = sent_at.replace(tzinfo=sent_at.tzinfo or UTC)
-    links = {url: index for index, url in enumerate(scenario["links"])}
+    hidden = set(scenario.get("honeypot_links", ()))
+    links = {url: index for index, url in enumerate(url for url in scenario["links"] if url not in hidden)}
+    link_count = len(links)
+    links.update(dict.fromkeys(hidden, HONEYPOT_INDEX))
     observations, deliveries = [], {}
     for number, row in enumerate(scenario["observations"]):
         name = f"{row.get('recipient')}\0{row.get('message')}"
         delivery_id = hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()
-        deliveries[delivery_id] = _deliver(delivery_id, sent_at=sent_at, link_count=len(links))
+        deliveries[delivery_id] = _deliver(delivery_id, sent_at=sent_at, link_count=link_count)
         at = sent_at + timedelta(seconds=float(row["t"]))
         index = links.setdefault(row.get("link"), len(links)) if row.get("link") is not None else None
         observations.append(_observe(row, at=at, delivery_id=delivery_id, number=number, link_index=index))

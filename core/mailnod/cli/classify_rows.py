@@ -14,7 +14,7 @@ __all__ = ["read_address", "read_row", "read_scenario"]
 _HIT = frozenset({"kind", "method", "ua", "ip", "headers"})
 _ROW = _HIT | {"id", "seconds_after_send"}
 _OBSERVATION = _HIT | {"t", "link", "recipient", "message"}
-_SCENARIO = frozenset({"name", "sent_at", "links", "observations"})
+_SCENARIO = frozenset({"name", "sent_at", "links", "honeypot_links", "observations"})
 #: What other programs call our keys.
 _OTHER_NAMES = {
     "user_agent": "ua",
@@ -31,7 +31,7 @@ _OTHER_NAMES = {
     "time": "t",
 }
 #: What describes a line without being part of the request; a row may keep it.
-_REMARKS = frozenset({"expect", "source", "group", "note", "description", "honeypot_links"})
+_REMARKS = frozenset({"expect", "source", "group", "note", "description"})
 
 
 def read_row(row: Mapping[str, Any]) -> set[str]:
@@ -56,8 +56,10 @@ def read_scenario(row: Mapping[str, Any]) -> set[str]:
         datetime.fromisoformat(row["sent_at"])
     except (ValueError, TypeError):
         raise ValueError(f"'sent_at' is {row['sent_at']!r}, which is no ISO 8601 time") from None
-    if not isinstance(row["links"], list) or not all(isinstance(link, str) for link in row["links"]):
-        raise ValueError("'links' must be a list of texts")
+    for name in ("links", "honeypot_links"):
+        links = row.get(name, [])
+        if not isinstance(links, list) or not all(isinstance(link, str) for link in links):
+            raise ValueError(f"{name!r} must be a list of texts")
     if not isinstance(row["observations"], list):
         raise ValueError("'observations' must be a list of objects")
     for number, observation in enumerate(row["observations"]):

@@ -79,7 +79,8 @@ def _show_what(record: EventRecord) -> tuple[str, str]:
     what = "open" if record.event.type == "message.opened" else "click"
     method = record.observation.hit.method
     test = "test" if record.delivery is not None and record.delivery.test else ""
-    return what, " ".join(filter(None, ("" if method == "GET" else method, test)))
+    hidden = "hidden link" if record.observation.hit.honeypot else ""
+    return what, " ".join(filter(None, ("" if method == "GET" else method, hidden, test)))
 
 
 def _show_about(record: EventRecord, *, wide: bool) -> str:

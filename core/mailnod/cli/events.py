@@ -117,6 +117,7 @@ def _to_plain(record: EventRecord) -> object:
         "metadata": to_plain(delivery.envelope.metadata) if delivery else None,
         "reasons": to_plain(delivery.decision.reasons) if delivery else None,
         "test": delivery.test if delivery else None,
+        "honeypot": record.observation.hit.honeypot,
         "method": record.observation.hit.method,
         "ip": record.observation.hit.ip,
         "user_agent": record.observation.hit.user_agent,

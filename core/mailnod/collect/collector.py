@@ -22,7 +22,7 @@ from mailnod.collect.paths import MAX_TARGET_CHARS, SHORT_LINK
 from mailnod.collect.suppressed import Suppressed
 from mailnod.errors import StoreUnavailableError, TokenError, describe_error
 from mailnod.html.urls import check_destination
-from mailnod.model import Claims, Hit, Kind, Mode, Observation, Recorded, Reply, TokenState
+from mailnod.model import HONEYPOT_INDEX, Claims, Hit, Kind, Mode, Observation, Recorded, Reply, TokenState
 from mailnod.tokens import Keyring
 
 __all__ = ["NOT_FOUND", "PIXEL", "PIXEL_REPLY", "Collector", "Journal", "Request", "find_client", "keep_headers"]
@@ -214,6 +214,8 @@ class Collector:
         if match is None or len(request.query) > MAX_TARGET_CHARS:
             return NOT_FOUND, None
         index = int(match[2])
+        if index == HONEYPOT_INDEX:
+            return self._click_hidden(match[1], match[3], now)
         for url in _read_destinations(request.query):
             try:
                 claims = self._keyring.verify(match[1], now=now)
@@ -222,6 +224,14 @@ class Collector:
                 continue
             return _lead_on(claims, index, url)
         return NOT_FOUND, None
+
+    def _click_hidden(self, token: str, tag: str, now: datetime) -> tuple[Reply, _Found | None]:
+        try:
+            claims = self._keyring.verify(token, now=now)
+            self._keyring.verify_link(claims, HONEYPOT_INDEX, "", tag)
+        except TokenError:
+            return NOT_FOUND, None
+        return _NEUTRAL, _Found(claims=claims, mode=claims.clicks, kind="click", link_index=HONEYPOT_INDEX)
 
     def _click_short(self, token: str, index: int, now: datetime) -> tuple[Reply, _Found | None]:
         if self._find_destination is None:
@@ -416,6 +426,14 @@ _TOO_LARGE = _reply(413, (("Content-Type", "text/plain"),), b"No body is taken.\
 _HEADERS_TOO_LARGE = _reply(431, (("Content-Type", "text/plain"),), b"The headers are too large.\n")
 #: What every request for a pixel gets, whatever its token says.
 PIXEL_REPLY = _reply(200, (("Content-Type", "image/gif"),), PIXEL)
+#: Where the hidden link of a mail leads: nothing happens there, and a person who comes by is told why.
+_NEUTRAL = _reply(
+    200,
+    (("Content-Type", "text/html; charset=utf-8"),),
+    b'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Nothing to see here</title>\n'
+    b"<p>This link is hidden in the mail that you came from. Programs that check mail follow it, and can so be told "
+    b"from people. You have missed nothing: please go back to the mail.</p>\n</html>\n",
+)
 _NOT_ALLOWED = _reply(405, (("Allow", "GET, HEAD"), ("Content-Type", "text/plain")), b"Method not allowed.\n")
 #: What a click without a genuine token and tag gets, and every path that is not known.
 NOT_FOUND = _reply(404, (("Content-Type", "text/plain"),), b"Not found.\n")

@@ -12,12 +12,13 @@ from typing import Final, Literal, NamedTuple
 
 from mailnod.errors import RewriteError
 from mailnod.html.entities import decode_attribute
+from mailnod.html.honeypot import holds_honeypot, write_honeypot
 from mailnod.html.links import LinkRules, TrackedLink, decide_links
 from mailnod.html.proof import is_proven
-from mailnod.html.scan import Scan, scan
+from mailnod.html.scan import Anchor, Scan, scan
 from mailnod.html.syntax import Attribute
 from mailnod.html.urls import TrackingBase, parse_base, quote_destination
-from mailnod.model import Link, LinkStyle
+from mailnod.model import HONEYPOT_INDEX, Link, LinkStyle
 from mailnod.tokens import TAG_CHARS, TOKEN_CHARS
 
 __all__ = ["CLIP_BYTES", "Edit", "PixelPlace", "Plan", "compile_plan"]
@@ -64,6 +65,8 @@ class Plan:
     base: TrackingBase
     #: What its links hold.
     link_style: LinkStyle = "portable"
+    #: The edit that adds the hidden link; None where there is none.
+    honeypot: Edit | None = None
 
     @property
     def changed(self) -> bool:
@@ -100,19 +103,33 @@ class Plan:
         """
         filled = self.fill(_DUMMY_TOKEN)
         found = scan(filled, images=f"{self.base.url}/o/" if self.pixel != "none" else "")
-        if len(found.anchors) != len(self.links):
-            raise RewriteError(f"the edited HTML has {len(found.anchors)} live links, not {len(self.links)}")
-        for link, anchor in zip(self.links, found.anchors, strict=True):
+        anchors, added = self._set_honeypot_apart(filled, found.anchors)
+        if len(anchors) != len(self.links):
+            raise RewriteError(f"the edited HTML has {len(anchors)} live links, not {len(self.links)}")
+        for link, anchor in zip(self.links, anchors, strict=True):
             if not self._leads_on(link, filled[anchor.href_start : anchor.href_end]):
                 raise RewriteError(f"link {link.index} was not edited as planned", offset=link.start)
-        added: list[tuple[int, int]] = []
         if self.pixel != "none":
-            added = [(image.start, image.end) for image in found.images if _is_own_image(filled, image.src, self.base)]
-            if len(added) != 1:
-                raise RewriteError(f"the edited HTML has {len(added)} live pixels, not one")
+            own = [(image.start, image.end) for image in found.images if _is_own_image(filled, image.src, self.base)]
+            if len(own) != 1:
+                raise RewriteError(f"the edited HTML has {len(own)} live pixels, not one")
+            added += own
         untouched = _mask(self.source, self._edited_spans())
-        if untouched != _mask(filled, [(anchor.href_start, anchor.href_end) for anchor in found.anchors] + added):
-            raise RewriteError("the edited HTML differs from the source outside its links and its pixel")
+        if untouched != _mask(filled, [(anchor.href_start, anchor.href_end) for anchor in anchors] + added):
+            raise RewriteError("the edited HTML differs from the source outside its links and what was added")
+
+    def _set_honeypot_apart(
+        self, filled: str, anchors: Sequence[Anchor]
+    ) -> tuple[Sequence[Anchor], list[tuple[int, int]]]:
+        """Return the links without the hidden one, and the span of that, which stands there whole."""
+        if self.honeypot is None:
+            return anchors, []
+        whole = self.honeypot.fill(_DUMMY_TOKEN)
+        hidden = [anchor for anchor in anchors if filled.startswith(whole, anchor.start)]
+        if len(hidden) != 1:
+            raise RewriteError(f"the edited HTML has {len(hidden)} hidden links, not one")
+        start = hidden[0].start
+        return [anchor for anchor in anchors if anchor is not hidden[0]], [(start, start + len(whole))]
 
     def _edited_spans(self) -> list[tuple[int, int]]:
         """Return the spans of the source that the text may differ in; links that are not tracked were checked."""
@@ -137,6 +154,7 @@ def compile_plan(
     track_opens: bool,
     track_clicks: bool,
     link_style: LinkStyle = "portable",
+    honeypot: bool = False,
     excluded_hosts: Sequence[str] = (),
     list_unsubscribe: str | None = None,
     allow_link: Callable[[Link], bool] | None = None,
@@ -150,6 +168,8 @@ def compile_plan(
     :param track_opens: whether a pixel is added.
     :param track_clicks: whether links lead to the collector. With both off the text stays as it is.
     :param link_style: what the links hold; where short ones lead must be in the store before the mail leaves.
+    :param honeypot: whether a hidden link is added where one link at least is tracked, unless the mail would then be
+        so long that Gmail cuts it off.
     :param excluded_hosts: lower case; ``.example.com`` means that host and every host below it.
     :param list_unsubscribe: the mail's ``List-Unsubscribe`` header; its targets are not tracked.
     :param allow_link: whether a link that all rules let through is tracked.
@@ -177,6 +197,9 @@ def compile_plan(
     edits = list(_remove_own_attributes(html, decided))
     before = f"{base.url}/c/"
     edits += [Edit(link.start, link.end, before, suffix) for link, suffix, _own in decided if link.tracked]
+    hidden = _place_honeypot(html, found, links, base, edits, tag_link) if honeypot else None
+    if hidden is not None:
+        edits.append(hidden)
     pixel: PixelPlace = "none"
     if track_opens:
         pixel, offset = _place_pixel(html, found, base, edits)
@@ -191,6 +214,7 @@ def compile_plan(
         edits=tuple(edits),
         base=base,
         link_style=link_style,
+        honeypot=hidden,
     )
     if plan.changed and not is_proven(plan, found):
         plan.verify()
@@ -210,6 +234,29 @@ def _place_pixel(html: str, found: Scan, base: TrackingBase, edits: Sequence[Edi
         return "none", 0
     if _rewritten_bytes(html, base, edits) > CLIP_BYTES and (top := _find_top(html, found)) is not None:
         return "top", top
+    return _find_end(found)
+
+
+def _place_honeypot(
+    html: str,
+    found: Scan,
+    links: Sequence[Link],
+    base: TrackingBase,
+    edits: Sequence[Edit],
+    tag_link: Callable[[int, str], str],
+) -> Edit | None:
+    """Return the edit that adds the hidden link at the end; None where it has no place or there is one already."""
+    if found.frameset or not any(link.tracked for link in links):
+        return None
+    if any(holds_honeypot(link, base) for link in links):
+        return None
+    _, offset = _find_end(found)
+    edit = Edit(offset, offset, *write_honeypot(base, tag_link(HONEYPOT_INDEX, "")))
+    return None if _rewritten_bytes(html, base, [*edits, edit]) > CLIP_BYTES else edit
+
+
+def _find_end(found: Scan) -> tuple[PixelPlace, int]:
+    """Return the last place at which something added is a part of the body."""
     if found.body_end is not None:
         return "before </body>", found.body_end
     if found.html_end is not None:

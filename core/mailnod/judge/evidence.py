@@ -59,6 +59,8 @@ class Request:
 
     kind: Kind
     method: str
+    #: Whether it follows the link of a mail that people do not see.
+    honeypot: bool
     #: None where the user agent was not captured.
     agent: Agent | None
     #: Names in lower case; None where headers were not captured.

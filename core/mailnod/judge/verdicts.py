@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mailnod.judge.agents import Agents
@@ -36,6 +37,8 @@ _MAILBOX_OWNERS = frozenset(("azure", "google", "delivery"))
 
 _EARLY = Signal(code="time.early", weight=10, source="too soon for most people; counts beside other signs only")
 _LATE = Signal(code="time.late", weight=-15, source="most gateways are done within ten minutes")
+#: How likely a hidden link was followed by a machine, at least.
+_HIDDEN_PROBABILITY = 30
 _PHONE = Signal(code="ip.phone_in_cloud", weight=-30, source="phones come through VPNs; sandboxes pose as desktops")
 
 #: The walk of a client that shows nothing else of a scanner.
@@ -82,6 +85,7 @@ class Rules:
         return Request(
             kind=hit.kind,
             method=hit.method,
+            honeypot=hit.honeypot,
             agent=None if hit.user_agent is None else self._agents.read(hit.user_agent),
             headers=hit.headers,
             network=self._atlas.find(hit.ip),
@@ -125,6 +129,9 @@ def _weigh_up(request: Request, signals: Sequence[Signal], client: Client, rules
     total = sum(signal.weight for signal in signals)
     # The middle lies where one strong sign, or three weak ones, outweigh nothing to the contrary.
     probability = max(1, min(99, round(100 / (1 + math.exp((35 - max(-100, min(200, total))) / 10)))))
+    if request.honeypot:
+        # Somebody who cannot see it may have come upon it, which is less than to be sure of a person.
+        probability = max(probability, _HIDDEN_PROBABILITY)
     codes = {signal.code for signal in signals}
     if probability >= 50:
         around = any(signal.code.startswith("window.") and signal.weight > 0 for signal in signals)
@@ -139,7 +146,9 @@ def _weigh_up(request: Request, signals: Sequence[Signal], client: Client, rules
         classification = Classification.UNVERIFIED_CLICK
     else:
         classification = Classification.GENUINE
-    return _verdict(classification, relay_type(request), probability, signals, client, ruleset)
+    verdict = _verdict(classification, relay_type(request), probability, signals, client, ruleset)
+    # Whoever follows a hidden link has clicked nothing that was shown.
+    return replace(verdict, counts_for_metrics=False) if request.honeypot else verdict
 
 
 def _conclude(finding: Finding, signals: Sequence[Signal], client: Client, ruleset: str) -> Verdict:

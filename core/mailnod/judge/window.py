@@ -17,12 +17,18 @@ _BURST_OPEN = Signal(code="window.burst_open", weight=90, source="sandboxes load
 _ACROSS = Signal(code="window.across_recipients", weight=90, source="one address acts for many recipients unread")
 _WALK = Signal(code="window.every_link_unread", weight=75, source="a slow scanner: every link once, never an open")
 _SHADOW = Signal(code="window.shadow_click", weight=75, source="resend-node 901: a second network copies a click")
+_TRAPPED = Signal(code="window.honeypot", weight=100, source="mautic 9798: who follows a link that nobody sees")
+_TRAP_READ = Signal(code="link.honeypot_read", weight=30, source="screen readers may come upon a hidden link")
 _OPENED = Signal(code="window.opened_before", weight=-25, source="the same address loaded the mail first")
 
 #: Clicks of one burst follow each other within this many seconds.
 _GAP_S = 3.0
 #: Nobody reads a mail in less; an open that comes closer before a burst is part of it.
 _READING_S = 5.0
+#: What a client does within this many seconds of following a hidden link is part of the same walk (mautic 9798).
+_TRAP_S = 10.0
+#: Scanners come early; a hidden link that is followed later may be a screen reader's.
+_SCANNING_S = 60.0
 #: Networks that rent servers or carry mail; people are rare there.
 _SERVERS = frozenset(("cloud", "akamai", "azure", "delivery", "gateway"))
 
@@ -32,7 +38,7 @@ class _Scene:
     """The hits around the judged one, sorted out once."""
 
     judged: Observation
-    #: Clicks and opens of the same delivery by the same client, by time.
+    #: Clicks and opens of the same delivery by the same client, by time; hidden links are no clicks.
     clicks: Sequence[Observation]
     opens: Sequence[Observation]
     #: Every hit of the same delivery, by time.
@@ -56,9 +62,13 @@ def weigh_window(
     :param network_of: names the network of an address, as :meth:`Networks.find` does.
     :returns: signals for and against a machine; empty where the hit stands alone.
     """
-    if len(window.observations) < 2:
+    if len(window.observations) < 2 and not observation.hit.honeypot:
         return []
     scene = _set_scene(observation, window, network_of)
+    trapped = _weigh_trap(scene)
+    if trapped or observation.hit.honeypot:
+        # Who acts as a reader is heard as one; who does not needs no other evidence for or against.
+        return [trapped or _TRAP_READ]
     if observation.hit.kind == "open":
         found = [_weigh_open(scene)]
     else:
@@ -76,7 +86,7 @@ def _set_scene(observation: Observation, window: Window, network_of: Callable[[s
     sent_at = (delivery.accepted_at or delivery.envelope.sent_at) if delivery else None
     return _Scene(
         judged=observation,
-        clicks=[one for one in mine if one.hit.kind == "click"],
+        clicks=[one for one in mine if one.hit.kind == "click" and not one.hit.honeypot],
         opens=[one for one in own if one.hit.kind == "open" and _near(one.hit, observation.hit)],
         own=own,
         everything=everything,
@@ -84,6 +94,29 @@ def _set_scene(observation: Observation, window: Window, network_of: Callable[[s
         age_s=lambda hit: (hit.received_at - sent_at).total_seconds() if sent_at else None,
         network_of=network_of,
     )
+
+
+def _weigh_trap(scene: _Scene) -> Signal | None:
+    """Find the scanner that follows a hidden link, and what else it does around that."""
+    judged = scene.judged.hit
+    for one in scene.own:
+        same = one.hit.honeypot and _near(one.hit, judged) and one.hit.user_agent == judged.user_agent
+        if same and abs(_seconds(one.hit, judged)) <= _TRAP_S and not _is_read(scene, one.hit):
+            return _TRAPPED
+    return None
+
+
+def _is_read(scene: _Scene, trap: Hit) -> bool:
+    """Say whether a reader came upon a hidden link: in no haste, in a mail that was opened before or is read on."""
+    age_s = scene.age_s(trap)
+    if (age_s is not None and age_s < _SCANNING_S) or scene.network_of(trap.ip) in _SERVERS:
+        return False
+    others = [one.hit for one in scene.own if _near(one.hit, trap) and not one.hit.honeypot]
+    gaps = [_seconds(trap, hit) for hit in others if hit.kind == "click"]
+    if any(abs(gap) <= _GAP_S for gap in gaps) or sum(abs(gap) <= _TRAP_S for gap in gaps) > 1:
+        return False
+    opened = any(hit.kind == "open" and _seconds(hit, trap) >= _READING_S for hit in others)
+    return opened or any(gap >= _READING_S for gap in gaps)
 
 
 def _weigh_open(scene: _Scene) -> Signal | None:

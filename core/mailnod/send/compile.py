@@ -31,6 +31,8 @@ class Target:
     #: The value of that header (RFC 2369); links to its targets are left alone.
     list_unsubscribe: str | None
     link_style: LinkStyle
+    #: Whether a hidden link is added.
+    honeypot: bool
 
     @classmethod
     def of(
@@ -55,6 +57,7 @@ class Target:
             excluded_hosts=hosts,
             list_unsubscribe=list_unsubscribe,
             link_style=route.link_style,
+            honeypot=route.honeypot,
         )
 
 
@@ -114,6 +117,7 @@ class Compiler:
             track_opens=target.opens,
             track_clicks=target.clicks,
             link_style=target.link_style,
+            honeypot=target.honeypot,
             excluded_hosts=target.excluded_hosts,
             list_unsubscribe=target.list_unsubscribe,
             allow_link=allow_link,

@@ -18,7 +18,7 @@ from mailnod.collect.caps import Caps
 from mailnod.collect.collector import PIXEL, Collector, Request, find_client, keep_headers
 from mailnod.collect.suppressed import Suppressed
 from mailnod.errors import StoreUnavailableError
-from mailnod.model import Kind, Mode, Observation, Overflow, Recorded, Reply
+from mailnod.model import HONEYPOT_INDEX, Kind, Mode, Observation, Overflow, Recorded, Reply
 from mailnod.testing import FrozenClock
 from mailnod.tokens import Keyring
 
@@ -489,3 +489,25 @@ def test_short_link_waits_for_its_store(house: House) -> None:
     house.store_is_away = False
     assert house.click_short().status == 302
     assert len(house.journal.observations) == 1
+
+
+def test_hidden_link_is_recorded_and_leads_nowhere(house: House) -> None:
+    """It is signed like any link, shows a page of the collector's own, and is one observation without destination."""
+    tag = house.keyring.tag_link(HONEYPOT_INDEX, "")
+    path = f"/c/{house.token()}.{HONEYPOT_INDEX}.{tag}"
+    reply = house.click(path=path, query="")
+    assert reply.status == 200
+    assert location(reply) is None
+    assert b"please go back to the mail" in reply.body
+    (observation,) = house.journal.observations
+    assert (observation.hit.kind, observation.hit.honeypot, observation.hit.url) == ("click", True, None)
+    head = house.click(path=path, query="u=https://evil.example/", method="HEAD")
+    assert (head.status, head.body, location(head)) == (200, b"", None)
+
+
+def test_hidden_link_cannot_be_forged(house: House) -> None:
+    """Neither another link's tag nor a destination of somebody's choice makes one."""
+    for tag in (house.keyring.tag_link(3, URL), house.keyring.tag_link(HONEYPOT_INDEX, URL), "A" * 16):
+        path = f"/c/{house.token()}.{HONEYPOT_INDEX}.{tag}"
+        assert house.click(path=path, query=f"u={quote(URL, safe='')}").status == 404
+    assert house.journal.observations == []
