@@ -12,8 +12,8 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import b2a_base64
+from base64 import urlsafe_b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -248,7 +248,8 @@ def _tag(link_mac: blake2b, index: int, url: str) -> bytes:
 def _decode(text: str, chars: int) -> bytes:
     if len(text) != chars or not _URLSAFE.fullmatch(text):
         raise TokenError(f"not {chars} URL-safe characters")
-    return urlsafe_b64decode(text)
+    # base64.urlsafe_b64decode has four calls around this one.
+    return a2b_base64(text.replace("-", "+").replace("_", "/"))
 
 
 def _read_claims(head: bytes, key: Key, now: datetime) -> Claims:

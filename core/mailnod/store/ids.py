@@ -18,13 +18,17 @@ class _Ticks:
     def __init__(self) -> None:
         self._lock = Lock()
         self._last = 0
+        self._noise = b""
 
-    def take(self, micros: int) -> int:
+    def take(self, micros: int) -> tuple[int, bytes]:
+        """Return the next stamp, and 8 bytes of noise; the kernel is asked for it by the kilobyte."""
         tick = to_tick(micros)
         with self._lock:
             # A frozen clock, or one that was set back, counts on from the last stamp.
             self._last = max(tick, self._last + 1)
-            return self._last
+            noise = self._noise or urandom(1024)
+            self._noise = noise[8:]
+            return self._last, noise[:8]
 
 
 _ticks = PerProcess(_Ticks)
@@ -45,6 +49,6 @@ def new_id(now: datetime) -> bytes:
     :param now: the current time, aware.
     :returns: 16 bytes laid out as RFC 9562, section 5.7 says.
     """
-    tick = _ticks.get().take(to_micros(now))
-    value = (tick >> 12) << 80 | 0x7 << 76 | (tick & 0xFFF) << 64 | 0b10 << 62 | int.from_bytes(urandom(8)) >> 2
+    tick, noise = _ticks.get().take(to_micros(now))
+    value = (tick >> 12) << 80 | 0x7 << 76 | (tick & 0xFFF) << 64 | 0b10 << 62 | int.from_bytes(noise) >> 2
     return value.to_bytes(16, "big")

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 
@@ -54,7 +55,12 @@ _CREATE = (
     f"CREATE TABLE IF NOT EXISTS hits (seq INTEGER PRIMARY KEY, {list_columns(OBSERVATION_COLUMNS)})",
     f"CREATE TABLE IF NOT EXISTS overflow ({list_columns(OVERFLOW_COLUMNS)}, PRIMARY KEY (id))",
 )
-_INSERT = f"INSERT INTO hits ({list_columns(OBSERVATION_COLUMNS)}) VALUES (?{', ?' * (len(OBSERVATION_COLUMNS) - 1)})"  # noqa: S608
+_ROW = f"(?{', ?' * (len(OBSERVATION_COLUMNS) - 1)})"
+#: Statements for so many rows at once.
+_INSERTS = {
+    size: f"INSERT INTO hits ({list_columns(OBSERVATION_COLUMNS)}) VALUES {', '.join([_ROW] * size)}"  # noqa: S608
+    for size in (64, 32, 16, 8, 4, 2, 1)
+}
 
 
 def connect(
@@ -329,8 +335,17 @@ class _File:
 
     def write(self, rows: Sequence[Row], overflow: Sequence[Row]) -> None:
         with begin_write(self._connection):
-            self._connection.executemany(_INSERT, rows)
+            self._insert(rows)
             self._connection.executemany(ADD_OVERFLOW, overflow)
+
+    def _insert(self, rows: Sequence[Row]) -> None:
+        # Every statement lets go of the interpreter and must win it back from the thread that answers requests, so as
+        # few as may be are used.
+        start = 0
+        for size, statement in _INSERTS.items():
+            while len(rows) - start >= size:
+                self._connection.execute(statement, tuple(chain.from_iterable(rows[start : start + size])))
+                start += size
 
     def is_in_place(self) -> bool:
         try:
