@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import click
 
     from mailnod.html.plan import Plan
+    from mailnod.settings import Settings
+    from mailnod.store.base import Store
 
 __all__ = ["hookimpl", "hookspec"]
 
@@ -70,6 +72,11 @@ def event_created(event: Event) -> None:
 @hookspec
 def event_revised(event: Event, previous: Event) -> None:
     """Learn that later evidence changed a published event."""
+
+
+@hookspec(firstresult=True)
+def open_store(settings: Settings, read_only: bool) -> Store | None:
+    """Return the store that ``settings.database`` names, unopened; None where it is another engine's."""
 
 
 @hookspec

@@ -102,7 +102,9 @@ class Plugins:
             if (name, hook) not in self._failing:
                 log.error("plugin %r raised in hook %r: %s", name, hook, describe_error(error))
             self._failing.add((name, hook))
-            return HookError(f"plugin {name!r} raised {type(error).__name__}", plugin=name, hook=hook)
+            failure = HookError(f"plugin {name!r} raised {type(error).__name__}", plugin=name, hook=hook)
+            failure.__cause__ = error
+            return failure
         self._failing.discard((name, hook))
         return answer
 

@@ -17,7 +17,7 @@ from mailnod.errors import ConfigurationError
 from mailnod.html.urls import parse_base
 from mailnod.model import Route
 
-__all__ = ["PREFIX", "SETTINGS", "Setting", "Settings", "refuse_unknown"]
+__all__ = ["PREFIX", "SETTINGS", "DatabaseUrl", "Setting", "Settings", "refuse_unknown"]
 
 #: What every setting's name begins with in an app's configuration and in the environment.
 PREFIX = "MAILNOD_"
@@ -39,13 +39,36 @@ class Setting:
     doc: str
 
 
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    """Where a database server is; it shows itself without user, password and parameters, which may be secret."""
+
+    #: As it was given.
+    url: str = field(repr=False)
+
+    @property
+    def scheme(self) -> str:
+        """What stands before the colon, in lower case."""
+        return self.url.partition(":")[0].lower()
+
+    def __str__(self) -> str:
+        """Return scheme, hosts and database."""
+        rest = re.split(r"[?#]", self.url.partition("://")[2], maxsplit=1)[0]
+        return f"{self.scheme}://{rest.rpartition('@')[2]}"
+
+    def __repr__(self) -> str:
+        """Return the same, with the type around it."""
+        return f"DatabaseUrl({str(self)!r})"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every setting, read and checked."""
 
     secret_keys: str | None = field(default=None, repr=False)
     base_url: str | None = None
-    database: Path = Path("mailnod.db")
+    database: Path | DatabaseUrl = Path("mailnod.db")
+    journals: Path | None = None
     routes: Mapping[str, Route] = field(default_factory=lambda: MappingProxyType({}))
     default_route: str = "default"
     excluded_hosts: tuple[str, ...] = ()
@@ -86,13 +109,22 @@ class Settings:
 
     @property
     def journal_folder(self) -> Path:
-        """Where each process keeps its journal: beside the database, on the same disk."""
-        return self.database.with_name(self.database.name + ".journals")
+        """Where each process keeps its journal: as configured, or beside a database that is a file."""
+        if self.journals is not None:
+            return self.journals
+        if isinstance(self.database, Path):
+            return self.database.with_name(self.database.name + ".journals")
+        return Path("mailnod.journals")
+
+    @property
+    def local_path(self) -> Path:
+        """What this host keeps beside: the database where that is a file, else the folder of journals."""
+        return self.database if isinstance(self.database, Path) else self.journal_folder
 
     @property
     def networks_file(self) -> Path:
         """Where published lists of networks are kept: as configured, or beside the database."""
-        return self.networks or self.database.with_name(self.database.name + ".networks")
+        return self.networks or self.local_path.with_name(self.local_path.name + ".networks")
 
     def get_route(self, name: str) -> Route | None:
         """Return a route by its name; None where there is none."""
@@ -155,6 +187,13 @@ def _read_text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("is not a text")
     return value.strip()
+
+
+def _read_database(value: Any) -> Path | DatabaseUrl:
+    if isinstance(value, DatabaseUrl):
+        return value
+    text = _read_text(str(value))
+    return DatabaseUrl(text) if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) else Path(text)
 
 
 def _read_base_url(value: Any) -> str:
@@ -310,11 +349,20 @@ _TABLE = (
     ),
     Setting(
         name="database",
-        read=lambda value: Path(_read_text(str(value))),
+        read=_read_database,
         default=Path("mailnod.db"),
-        form="a path",
-        doc="The SQLite store. Each process keeps its journal in the folder ``<database>.journals`` beside it. "
-        "The Flask extension's default is ``mailnod.db`` in the app's instance folder.",
+        form="a path, or a URL such as 'postgresql://user:secret@host/mail'",
+        doc="The store: the path of an SQLite file, or the URL of a PostgreSQL database that several servers share. "
+        "The default is ``mailnod.db`` in a Flask app's instance folder, or in Django's ``BASE_DIR``. See the page on "
+        "scaling.",
+    ),
+    Setting(
+        name="journals",
+        read=lambda value: Path(_read_text(str(value))),
+        default=None,
+        form="a folder on a disk of this host",
+        doc="Where each process writes hits down before it answers, each host in a folder of its own. Without it, "
+        "``<database>.journals`` beside an SQLite file, and ``mailnod.journals`` where the store is on a server.",
     ),
     Setting(
         name="routes",

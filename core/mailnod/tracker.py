@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailnod.background import Background
@@ -24,10 +25,10 @@ from mailnod.send.policy import Layers, pick
 from mailnod.send.prepare import Draft, Prepared, Preparer, leave
 from mailnod.settings import Settings, refuse_unknown
 from mailnod.store.base import Store
+from mailnod.store.engines import PostgresEngine, SQLiteEngine, open_store
 from mailnod.store.ids import new_id
 from mailnod.store.journal import Journal
 from mailnod.store.spool import find_folders
-from mailnod.store.sqlite import SQLiteStore
 from mailnod.tokens import NEW_KEYS_HINT, Keyring
 from mailnod.worker import WorkDone, Worker
 
@@ -73,10 +74,12 @@ class Tracker:
         self.settings = settings
         self.keyring = keyring
         self.clock: Clock = clock or SystemClock()
-        self.store: Store = SQLiteStore(settings.database)
-        self.plugins = Plugins([ConsentStore(self.store), *plugins], load_entry_points=load_entry_points)
+        built_in = (SQLiteEngine(), PostgresEngine(), ConsentStore(lambda: self.store))
+        self.plugins = Plugins([*built_in, *plugins], load_entry_points=load_entry_points)
+        #: Where everything is kept; the engine that the settings name.
+        self.store: Store = open_store(self.plugins, settings)
         self._preparer = Preparer(settings=settings, keyring=keyring, plugins=self.plugins, store=self.store)
-        spool_folders = find_folders(settings.database, chosen=settings.spool)
+        spool_folders = find_folders(settings.local_path, chosen=settings.spool)
         self._journal = Journal(settings.journal_folder, spool_folders=spool_folders)
         self.counters = counters or Counters()
         self._suppressed = Suppressed(
@@ -98,6 +101,7 @@ class Tracker:
             store=self.store,
             journal_folder=settings.journal_folder,
             spool_folders=spool_folders,
+            shared=not isinstance(settings.database, Path),
             judge=Judge(networks=settings.networks_file),
             plugins=self.plugins,
             clock=self.clock,

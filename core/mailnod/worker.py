@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import logging
-import os
 import secrets
-import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from mailnod.assessor import Assessor
 from mailnod.clock import Clock
 from mailnod.errors import StoreError, describe_error
+from mailnod.forward import Forwarder
 from mailnod.judge.classify import Judge
 from mailnod.model import Observation, Publication, Verdict, Window
 from mailnod.plugins import Plugins
 from mailnod.store.base import REJUDGE_LEASE, WORKER_LEASE, Store
-from mailnod.store.drain import drain
+from mailnod.store.holding import LEASE_S, Lease, name_holder
 
 __all__ = ["LEASE_S", "PAUSE_S", "Lease", "WorkDone", "Worker", "name_holder"]
 
 log = logging.getLogger("mailnod.worker")
 
-#: How long the lease lives without renewal; another worker takes over after that. One that was paused for longer does
-#: no harm when it goes on: the store refuses what it publishes, and takes each observation once.
-LEASE_S = 10.0
-#: A lease older than this is renewed before the next batch.
-RENEW_S = 2.0
 #: Pause between two passes.
 PAUSE_S = 0.5
 BATCH = 500
@@ -53,7 +46,12 @@ class WorkDone:
 
 
 class Worker:
-    """The leased loop behind the collectors; one thread of one process does the work, all others stand by."""
+    """The leased loop behind the collectors; one thread of one process does the work, all others stand by.
+
+    :param journal_folder: where the journals of this host lie.
+    :param shared: whether other hosts use the store too: then each of them forwards its own hits, and one of them
+        judges.
+    """
 
     def __init__(
         self,
@@ -65,10 +63,19 @@ class Worker:
         clock: Clock,
         settle_s: float,
         spool_folders: Sequence[Path] = (),
+        shared: bool = False,
     ) -> None:
         self._store = store
-        self._journal_folder = journal_folder
-        self._spool_folders = tuple(spool_folders)
+        #: Brings what the processes of this host have written down into the store.
+        self.forwarder = Forwarder(
+            store=store,
+            journal_folder=journal_folder,
+            plugins=plugins,
+            clock=clock,
+            settle_s=settle_s,
+            spool_folders=spool_folders,
+            shared=shared,
+        )
         #: Judges as this worker does.
         self.assessor = Assessor(judge=judge, plugins=plugins)
         self._plugins = plugins
@@ -81,17 +88,13 @@ class Worker:
 
         :raises StoreError: the store cannot be used; hits stay in their journals.
         """
+        shared = self.forwarder.shared
+        drained = (self.forwarder.forward_once() or 0) if shared else 0
         lease = Lease(store=self._store, clock=self._clock, holder=self._name_holder())
         if not lease.take():
-            return None
-        drained = drain(
-            self._journal_folder,
-            self._store,
-            settle_s=self._settle_s,
-            spool_folders=self._spool_folders,
-            on_recorded=self._notify_recorded(),
-            go_on=lease.keep,
-        )
+            return WorkDone(drained=drained) if drained else None
+        if not shared:
+            drained = self.forwarder.forward(go_on=lease.keep)
         judged = published = revised = 0
         while lease.keep():
             mark = self._store.get_hit_mark()
@@ -106,6 +109,9 @@ class Worker:
                     revised += 1
                     self._plugins.notify("event_revised", event=publication.event, previous=publication.previous)
             judged += len(due)
+            if shared:
+                # Hits of this host do not wait in their journals until the hits of all hosts are judged.
+                drained += self.forwarder.forward_once() or 0
         return WorkDone(drained=drained, judged=judged, published=published, revised=revised)
 
     def run(self, stop: threading.Event, *, report: Callable[[WorkDone], None] | None = None) -> None:
@@ -135,11 +141,6 @@ class Worker:
             stop.wait(PAUSE_S)
         self.release_lease()
 
-    def _notify_recorded(self) -> Callable[..., None] | None:
-        if not self._plugins.has("observation_recorded"):
-            return None
-        return lambda observation: self._plugins.notify("observation_recorded", observation=observation)
-
     def _judge_batch(self, due: Sequence[Observation], mark: int, holder: str) -> list[Publication]:
         windows = self._store.get_windows(due)
         judgements = [(o, self._judge(o, window)) for o, window in zip(due, windows, strict=True)]
@@ -162,35 +163,9 @@ class Worker:
 
         A lease that cannot be given back runs out by itself.
         """
+        if self.forwarder.shared:
+            self.forwarder.release()
         try:
             self._store.release_lease(WORKER_LEASE, holder=self._name_holder())
         except StoreError as error:
             log.debug("the lease runs out by itself: %s", error)
-
-
-def name_holder(secret: str) -> str:
-    """Return the name under which the calling thread holds leases: two threads of one process are two workers."""
-    return f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}-{secret}"
-
-
-class Lease:
-    """A lease as one pass holds it, the worker's unless it is named."""
-
-    def __init__(self, *, store: Store, clock: Clock, holder: str, name: str = WORKER_LEASE) -> None:
-        self.holder = holder
-        self._name = name
-        self._store = store
-        self._clock = clock
-        self._taken_at: datetime | None = None
-
-    def take(self) -> bool:
-        """Take or renew it; False where another worker has it."""
-        now = self._clock.now()
-        taken = self._store.acquire_lease(self._name, holder=self.holder, now=now, ttl_s=LEASE_S)
-        self._taken_at = now if taken else None
-        return taken
-
-    def keep(self) -> bool:
-        """Renew it where that is time; False where another worker has taken over."""
-        age = None if self._taken_at is None else self._clock.now() - self._taken_at
-        return (age is not None and timedelta() <= age < timedelta(seconds=RENEW_S)) or self.take()

@@ -220,7 +220,7 @@ def test_a_canary_in_the_request_reaches_no_file(
         Client().get(f"/included{path_}", headers=secrets)
     clock.advance(60)
     project.work_once()
-    files = [file for file in project.settings.database.parent.rglob("*") if file.is_file()]
+    files = [file for file in project.settings.local_path.parent.rglob("*") if file.is_file()]
     assert files
     assert not [file for file in files if b"canary" in file.read_bytes()]
     assert "canary" not in caplog.text

@@ -38,21 +38,21 @@ class CliContext:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
         self.clock: Clock = clock or SystemClock()
         self._given = tracker
-        self._database: Path | None = None
+        self._database: str | None = None
 
     @property
     def belongs_to_app(self) -> bool:
         """Whether an app's tracker is used, and not the environment."""
         return self._given is not None
 
-    def use_database(self, path: Path) -> None:
+    def use_database(self, database: str) -> None:
         """Take another database than the settings name.
 
         :raises click.UsageError: an app's tracker is used, whose database is the app's.
         """
         if self.belongs_to_app:
             raise click.UsageError("--database does not fit here: the app's own configuration names the database")
-        self._database = path
+        self._database = database
 
     @cached_property
     def settings(self) -> Settings:
@@ -106,7 +106,10 @@ class CliContext:
 
         :raises ConfigurationError: there is nothing at the path, and no app answers for it.
         """
-        if not (self.belongs_to_app or self.settings.database.exists() or self.settings.journal_folder.exists()):
+        database = self.settings.database
+        if self.belongs_to_app or not isinstance(database, Path) or database.exists():
+            return
+        if not self.settings.journal_folder.exists():
             raise self._refuse_missing()
 
     def _refuse_missing(self) -> ConfigurationError:
@@ -118,11 +121,13 @@ class CliContext:
     def _open(self, *, read_only: bool) -> Store:
         if self._given is not None:
             return self._given.store
-        from mailnod.store.sqlite import SQLiteStore
+        from mailnod.plugins import Plugins
+        from mailnod.store.engines import PostgresEngine, SQLiteEngine, open_store
 
-        if read_only and not self.settings.database.exists():
+        database = self.settings.database
+        if read_only and isinstance(database, Path) and not database.exists():
             raise self._refuse_missing()
-        store = SQLiteStore(self.settings.database, read_only=read_only)
+        store = open_store(Plugins([SQLiteEngine(), PostgresEngine()]), self.settings, read_only=read_only)
         click.get_current_context().find_root().call_on_close(store.close)
         return store
 
@@ -131,21 +136,34 @@ class CliContext:
 pass_cli = click.make_pass_decorator(CliContext)
 
 
-def _set_database(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+def _set_database(context: click.Context, _: click.Parameter, value: str | None) -> None:
     cli = context.find_object(CliContext)
     if value is not None and cli is not None:
         cli.use_database(value)
+
+
+class _DatabaseType(click.Path):
+    """The path of a file, or the URL of a server."""
+
+    name = "path or URL"
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Leave a URL alone, and refuse a path that is a folder."""
+        return value if "://" in str(value) else super().convert(value, param, ctx)
 
 
 def database_option(command: Command) -> Command:
     """Give a command the option ``--database``."""
     option = click.option(
         "--database",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=_DatabaseType(),
         callback=_set_database,
         expose_value=False,
         is_eager=True,
-        help="The store; MAILNOD_DATABASE or mailnod.db where it is not given.",
+        help="The store, a path or a URL; MAILNOD_DATABASE or mailnod.db where it is not given.",
     )
     return option(command)
 

@@ -24,10 +24,20 @@ from mailnod.store.base import Store
 __all__ = ["doctor"]
 
 #: Names in the environment that look like settings, and belong to the project's own tests.
-_OURS = {"MAILNOD_SHARED", "MAILNOD_REQUIRE_ALL"}
+_OURS = {"MAILNOD_SHARED", "MAILNOD_REQUIRE_ALL", "MAILNOD_TEST_POSTGRES"}
 #: Published lists of networks change every week; after this many days too much is missing.
 _OLD_DAYS = 60
-_PACKAGES = ("mailnod", "sqlite-utils", "pluggy", "ua-parser", "crawler-user-agents", "granian", "flask", "flask-mail")
+_PACKAGES = (
+    "mailnod",
+    "sqlite-utils",
+    "psycopg",
+    "pluggy",
+    "ua-parser",
+    "crawler-user-agents",
+    "granian",
+    "flask",
+    "flask-mail",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +151,9 @@ def _check_plugins(cli: CliContext) -> Iterator[Finding]:
 
 def _check_store(cli: CliContext) -> Iterator[Finding]:
     path = cli.settings.database
+    if not isinstance(path, Path):
+        yield from _check_server(cli, str(path))
+        return
     if path.is_dir():
         yield _broken("store", f"{path} is a folder; name a file in it, such as {path / 'mailnod.db'}")
         return
@@ -162,6 +175,17 @@ def _check_store(cli: CliContext) -> Iterator[Finding]:
     if not wrong:
         yield _ok("store", f"{path}, {path.stat().st_size / 1e6:.1f} MB, sound")
         yield from _check_overflow(cli.reader)
+
+
+def _check_server(cli: CliContext, database: str) -> Iterator[Finding]:
+    try:
+        wrong = cli.reader.check()
+    except (ConfigurationError, StoreError) as error:
+        wrong = [str(error)]
+    for problem in wrong:
+        yield _broken("store", problem)
+    if not wrong:
+        yield _ok("store", f"{database}, sound")
 
 
 def _check_journals(folder: Path) -> Iterator[Finding]:
@@ -227,7 +251,7 @@ def _check_engine() -> Iterator[Finding]:
 def _check_spool(settings: Settings) -> Iterator[Finding]:
     from mailnod.store.spool import find_folders, measure
 
-    folders = find_folders(settings.database, chosen=settings.spool)
+    folders = find_folders(settings.local_path, chosen=settings.spool)
     files, size = measure(folders)
     usable = [folder for folder in folders if _is_own(folder) or (not folder.exists() and _can_make(folder))]
     if not usable:

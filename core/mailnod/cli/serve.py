@@ -101,7 +101,7 @@ def serve(
         raise ConfigurationError(
             "MAILNOD_SECRET_KEYS is not set, and no link could be verified: take the value that the sending app has"
         )
-    given = {"database": str(cli.settings.database), "trusted_proxies": list(proxies) or None}
+    given = {"database": cli.settings.database, "trusted_proxies": list(proxies) or None}
     load = partial(_load_app, given, metrics=metrics)
     _read_settings(given)
     if uds is None:

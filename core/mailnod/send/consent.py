@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from time import monotonic
 
 from mailnod.errors import HookError
@@ -20,17 +21,20 @@ SLOW_S = 1.0
 
 
 class ConsentStore:
-    """The built-in consent source: a plugin over the store's append-only history."""
+    """The built-in consent source: a plugin over the store's append-only history.
+
+    :param get_store: returns the store, which may be a plugin's too and is opened after all of them are there.
+    """
 
     __name__ = "consent store"
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, get_store: Callable[[], Store]) -> None:
+        self._get_store = get_store
 
     @hookimpl
     def get_consent(self, recipient: str, purpose: str) -> Consent:
         """Return the recipient's latest word on a purpose."""
-        return self._store.get_consent(recipient, purpose=purpose)
+        return self._get_store().get_consent(recipient, purpose=purpose)
 
 
 def collect_consent(plugins: Plugins, recipient: str, *, purpose: str, envelope: Envelope) -> Consent:

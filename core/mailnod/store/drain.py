@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,7 +20,10 @@ from mailnod.store.processes import fork_gate
 from mailnod.store.rows import OBSERVATION_COLUMNS, OVERFLOW_COLUMNS, list_columns, read_observation, read_overflow
 from mailnod.store.spool import replay
 
-__all__ = ["CORRUPT_SUFFIX", "count_pending", "drain"]
+__all__ = ["CORRUPT_SUFFIX", "count_pending", "drain", "name_folder"]
+
+#: The file with the name of a folder.
+_NAME_FILE = "name"
 
 #: What a damaged journal is renamed to.
 CORRUPT_SUFFIX = ".corrupt"
@@ -54,6 +58,26 @@ def count_pending(folder: Path) -> int:
             with contextlib.closing(connection):
                 pending += connection.execute("SELECT count(*) FROM hits").fetchone()[0]
     return pending
+
+
+def name_folder(folder: Path) -> str:
+    """Return the name that tells a folder of journals from those of all other hosts; it is made on first use.
+
+    Neither the host's name nor the path would do: containers have the same ones.
+
+    :raises OSError: the folder cannot be written.
+    """
+    path = folder / _NAME_FILE
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_text(encoding="ascii")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = folder / f"{_NAME_FILE}-{secrets.token_hex(8)}"
+    new.write_text(secrets.token_hex(8), encoding="ascii")
+    # A link comes into being whole, and the first one stays.
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(new)
+    new.unlink()
+    return path.read_text(encoding="ascii")
 
 
 def drain(

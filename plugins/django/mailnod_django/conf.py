@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,6 +57,9 @@ def read_config() -> Config:
     values = {name.lower(): value for name, value in given.items()}
     if values.get("database") is None and not os.environ.get(f"{PREFIX}DATABASE"):
         values["database"] = Path(getattr(django_settings, "BASE_DIR", ".")) / "mailnod.db"
+    settings = Settings.from_environ(os.environ, **values)
+    if settings.journals is None and not isinstance(settings.database, Path):
+        settings = replace(settings, journals=Path(getattr(django_settings, "BASE_DIR", ".")) / "mailnod.journals")
     esp_tracking: Any = own["ESP_TRACKING"] or "ours"
     if esp_tracking not in ("ours", "esp"):
         raise ConfigurationError(f"settings.MAILNOD['ESP_TRACKING'] is {esp_tracking!r}; expected 'ours' or 'esp'")
@@ -68,7 +71,7 @@ def read_config() -> Config:
             f"settings.MAILNOD['BACKEND'] is {backend!r}, which is Mailnod itself; name the backend that sends"
         )
     return Config(
-        settings=Settings.from_environ(os.environ, **values),
+        settings=settings,
         backend=backend,
         esp_tracking=esp_tracking,
         plugins=tuple(_load(plugin) for plugin in own["PLUGINS"] or ()),

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -29,7 +30,10 @@ def read_settings(app: Flask) -> Settings:
     given = {key[len(PREFIX) :].lower(): value for key, value in app.config.items() if key.startswith(PREFIX)}
     if given.get("database") is None and not os.environ.get(f"{PREFIX}DATABASE"):
         given["database"] = Path(app.instance_path) / "mailnod.db"
-    return Settings.from_environ(os.environ, **given)
+    settings = Settings.from_environ(os.environ, **given)
+    if settings.journals is None and not isinstance(settings.database, Path):
+        return replace(settings, journals=Path(app.instance_path) / "mailnod.journals")
+    return settings
 
 
 def read_keyring(app: Flask, settings: Settings) -> Keyring:

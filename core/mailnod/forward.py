@@ -1,0 +1,133 @@
+"""Bring what the processes of this host have written down into the store.
+
+A journal lies on the disk of its host, so each host empties its own folder, whoever judges. With a store that hosts
+share, that happens under a lease for each folder; with one of this host's own, under the worker's.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mailnod.clock import Clock
+from mailnod.errors import StoreError, describe_error
+from mailnod.plugins import Plugins
+from mailnod.store.base import WORKER_LEASE, Store
+from mailnod.store.drain import drain, name_folder
+from mailnod.store.holding import Lease, name_holder
+
+__all__ = ["Forwarder"]
+
+log = logging.getLogger("mailnod.forward")
+
+#: Pause between two passes, and the longest one while the store cannot be used.
+PAUSE_S = 0.5
+LONGEST_PAUSE_S = 10.0
+
+
+class Forwarder:
+    """Empties one folder of journals; one thread of one process does it, all others stand by.
+
+    :param journal_folder: where the journals of this host lie.
+    :param shared: whether other hosts use the store too, each with a folder of its own.
+    :param batch: how many observations are moved in one transaction.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        journal_folder: Path,
+        plugins: Plugins,
+        clock: Clock,
+        settle_s: float,
+        spool_folders: Sequence[Path] = (),
+        shared: bool = False,
+        batch: int = 500,
+    ) -> None:
+        self.shared = shared
+        self._store = store
+        self._journal_folder = journal_folder
+        self._plugins = plugins
+        self._clock = clock
+        self._settle_s = settle_s
+        self._spool_folders = tuple(spool_folders)
+        self._batch = batch
+        self._secret = secrets.token_hex(4)
+
+    def forward(self, *, go_on: Callable[[], bool]) -> int:
+        """Move what lies in the folder, for whoever holds the lease.
+
+        :param go_on: asked before each batch; False ends it there.
+        :returns: how many observations were new to the store.
+        :raises StoreUnavailableError: the store cannot take them; they stay in their journals.
+        """
+        return drain(
+            self._journal_folder,
+            self._store,
+            settle_s=self._settle_s,
+            spool_folders=self._spool_folders,
+            batch=self._batch,
+            on_recorded=self._notify_recorded(),
+            go_on=go_on,
+        )
+
+    def forward_once(self, *, stop: threading.Event | None = None) -> int | None:
+        """Move what lies in the folder now; None where another process is at it.
+
+        :param stop: ends it after the batch under way.
+        :raises StoreError: the store cannot be used; observations stay in their journals.
+        """
+        lease = Lease(store=self._store, clock=self._clock, holder=name_holder(self._secret), name=self._name_lease())
+        if not lease.take():
+            return None
+        return self.forward(go_on=lambda: lease.keep() and not (stop is not None and stop.is_set()))
+
+    def run(self, stop: threading.Event, *, report: Callable[[int, float], None] | None = None) -> None:
+        """Forward until told to stop; a store that cannot be used is logged once, and tried again ever more rarely.
+
+        :param report: called after each pass that moved something, with how many observations and in how many seconds.
+        """
+        pause_s, failing = PAUSE_S, False
+        while not stop.is_set():
+            started = time.monotonic()
+            try:
+                moved = self.forward_once(stop=stop)
+            except StoreError as error:
+                if not failing:
+                    log.warning("hits wait in their journals until the store can be used: %s", error)
+                pause_s, failing = min(2 * pause_s, LONGEST_PAUSE_S), True
+            except Exception as error:
+                # The loop must outlive a defect, because nothing would start it again.
+                if not failing:
+                    log.error("a pass failed and is tried again: %s", describe_error(error))
+                pause_s, failing = min(2 * pause_s, LONGEST_PAUSE_S), True
+            else:
+                if failing:
+                    log.warning("the store can be used again")
+                pause_s, failing = PAUSE_S, False
+                if moved and report is not None:
+                    report(moved, time.monotonic() - started)
+            stop.wait(pause_s)
+        self.release()
+
+    def release(self) -> None:
+        """Let another process of this host forward at once, where the calling thread is the one that does."""
+        try:
+            self._store.release_lease(self._name_lease(), holder=name_holder(self._secret))
+        except (StoreError, OSError) as error:
+            log.debug("the lease runs out by itself: %s", describe_error(error))
+
+    def _name_lease(self) -> str:
+        if not self.shared:
+            return WORKER_LEASE
+        return f"forward {name_folder(self._journal_folder)}"
+
+    def _notify_recorded(self) -> Callable[..., None] | None:
+        if not self._plugins.has("observation_recorded"):
+            return None
+        return lambda observation: self._plugins.notify("observation_recorded", observation=observation)
