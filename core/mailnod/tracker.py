@@ -27,7 +27,7 @@ from mailnod.settings import Settings, refuse_unknown
 from mailnod.store.base import Store
 from mailnod.store.engines import PostgresEngine, SQLiteEngine, open_store
 from mailnod.store.ids import new_id
-from mailnod.store.journal import Journal
+from mailnod.store.journal import Journal, JournalCounts
 from mailnod.store.spool import find_folders
 from mailnod.tokens import NEW_KEYS_HINT, Keyring
 from mailnod.worker import WorkDone, Worker
@@ -195,6 +195,11 @@ class Tracker:
         """Put what :meth:`read` returned on disk, together; never raises."""
         self.collector.record(items)
         self.counters.set_spooled(self._journal.counts.spooled)
+
+    @property
+    def journal_counts(self) -> JournalCounts:
+        """Where this process has written its hits, and how many it has lost."""
+        return self._journal.counts
 
     def find_troubles(self) -> list[str]:
         """Return why hits are not collected as they should be, in words without paths; it is for readiness checks."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from mailnod.model import Observation, Overflow
 from mailnod.store.base import Store
-from mailnod.store.database import get_primary_code
+from mailnod.store.database import OpenFile, get_primary_code, open_file
 from mailnod.store.journal import LOCK_SUFFIX, SUFFIX, begin_write, connect
 from mailnod.store.processes import fork_gate
 from mailnod.store.rows import OBSERVATION_COLUMNS, OVERFLOW_COLUMNS, list_columns, read_observation, read_overflow
@@ -89,6 +89,7 @@ def drain(
     batch: int = 500,
     on_recorded: Callable[[Observation], None] | None = None,
     go_on: Callable[[], bool] = lambda: True,
+    opens: OpenFile = open_file,
 ) -> int:
     """Move what every process, living or dead, has written down into the store.
 
@@ -102,6 +103,7 @@ def drain(
     :param batch: how many rows are moved in one transaction.
     :param on_recorded: called with each observation that was new to the store, after its commit.
     :param go_on: asked before each batch; False ends the drain there, and what is left waits for the next.
+    :param opens: opens the file of a journal.
     :returns: how many observations were new to the store.
     :raises StoreUnavailableError: where the store cannot take them; they stay in their journals.
     """
@@ -121,7 +123,7 @@ def drain(
 
     with contextlib.suppress(_EndedError):
         for path in sorted(folder.glob(f"*{SUFFIX}")):
-            _try_drain_file(path, take, go_on, batch=batch)
+            _try_drain_file(path, take, go_on, batch=batch, opens=opens)
         for spool_folder in spool_folders:
             if not replay(spool_folder, take, batch=batch, go_on=go_on):
                 raise _EndedError
@@ -134,9 +136,9 @@ class _EndedError(Exception):
     """The drain was told to end."""
 
 
-def _try_drain_file(path: Path, take: Take, go_on: Callable[[], bool], *, batch: int) -> None:
+def _try_drain_file(path: Path, take: Take, go_on: Callable[[], bool], *, batch: int, opens: OpenFile) -> None:
     try:
-        _drain_file(path, take, go_on, batch=batch)
+        _drain_file(path, take, go_on, batch=batch, opens=opens)
     except sqlite3.Error as error:
         if get_primary_code(error) in _PASSING:
             _log.info("journal %s is drained later: %s", path.name, error)
@@ -146,10 +148,10 @@ def _try_drain_file(path: Path, take: Take, go_on: Callable[[], bool], *, batch:
         _log.info("journal %s is drained later: %s", path.name, error.strerror)
 
 
-def _drain_file(path: Path, take: Take, go_on: Callable[[], bool], *, batch: int) -> None:
+def _drain_file(path: Path, take: Take, go_on: Callable[[], bool], *, batch: int, opens: OpenFile) -> None:
     lock = path.with_suffix(LOCK_SUFFIX)
     with _own_if_dead(lock) as dead:
-        with _open(path) as connection:
+        with _open(path, opens) as connection:
             emptied = _move_rows(connection, take, go_on, batch=batch)
         if dead and emptied:
             path.unlink(missing_ok=True)
@@ -159,10 +161,10 @@ def _drain_file(path: Path, take: Take, go_on: Callable[[], bool], *, batch: int
 
 
 @contextlib.contextmanager
-def _open(path: Path) -> Iterator[sqlite3.Connection]:
+def _open(path: Path, opens: OpenFile) -> Iterator[sqlite3.Connection]:
     with fork_gate:
         # What is deleted again after a power cut was taken in before: no owner need wait while that is synced.
-        connection = connect(path, timeout_s=_BUSY_TIMEOUT_S, durable=False)
+        connection = connect(path, timeout_s=_BUSY_TIMEOUT_S, durable=False, opens=opens)
     try:
         yield connection
     finally:

@@ -30,7 +30,7 @@ from mailnod.store import observations as hits
 from mailnod.store import overflow as counts
 from mailnod.store.base import WORKER_LEASE, GroupBy
 from mailnod.store.circuit import Circuit
-from mailnod.store.database import Database
+from mailnod.store.database import Database, OpenFile, open_file
 
 __all__ = ["SQLiteStore"]
 
@@ -51,6 +51,7 @@ class SQLiteStore:
     :param busy_timeout_s: how long a call waits for another process's lock before it gives up. Calls that a mail waits
         for (those on deliveries, and on what holds for a recipient) wait a quarter of a second at most, and after one
         of them has failed they all fail at once for five seconds: a campaign is not held up by a store that is stuck.
+    :param opens: opens the file.
     :param monotonic: seconds of a clock that is never set back, by which those five are told.
     """
 
@@ -60,9 +61,10 @@ class SQLiteStore:
         *,
         read_only: bool = False,
         busy_timeout_s: float = 5.0,
+        opens: OpenFile = open_file,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._database = Database(path, read_only=read_only, busy_timeout_s=busy_timeout_s)
+        self._database = Database(path, read_only=read_only, busy_timeout_s=busy_timeout_s, opens=opens)
         self._sending = Circuit(pause_s=_SEND_PAUSE_S, monotonic=monotonic)
 
     # -- send ---------------------------------------------------------------------------------------------------------
