@@ -16,10 +16,14 @@ __all__ = ["Agents"]
 #: Real user agents stay below this length; the rest of a longer one is not read.
 _MAX_LENGTH = 1024
 
+#: Engines by what stands before their version, in order of precedence.
 _ENGINES: tuple[tuple[Engine, re.Pattern[str]], ...] = (
-    ("trident", re.compile(r"(?:MSIE |Trident/.*rv:)(\d{1,4})")),
-    ("firefox", re.compile(r"(?:Firefox|Thunderbird)/(\d{1,4})")),
-    ("chromium", re.compile(r"(?:Chrome|Chromium)/(\d{1,4})")),
+    ("trident", re.compile(r"MSIE (\d{1,4})")),
+    ("trident", re.compile(r"Trident/.*rv:(\d{1,4})")),
+    ("firefox", re.compile(r"Firefox/(\d{1,4})")),
+    ("firefox", re.compile(r"Thunderbird/(\d{1,4})")),
+    ("chromium", re.compile(r"Chrome/(\d{1,4})")),
+    ("chromium", re.compile(r"Chromium/(\d{1,4})")),
     ("safari", re.compile(r"AppleWebKit/(\d{1,4})")),
 )
 

@@ -29,6 +29,10 @@ _SYSTEM = re.compile(
 )
 
 
+#: Nearly all agents name one of these, which the expression holds too and takes long to find.
+_COMMON_SYSTEMS = ("Windows", "Linux", "iPhone", "Macintosh", "Android", "iPad")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
     pattern: str
@@ -55,7 +59,7 @@ class Bots:
         :returns: what decides, or None; and whether the client is a programming library.
         """
         ordered = self._with_system if names_system(agent) else self._full
-        entry = ordered.find(_CUBOT.sub("", agent))
+        entry = ordered.find(_CUBOT.sub("", agent) if "CUBOT" in agent.upper() else agent)
         return (entry.finding, entry.library) if entry else (None, False)
 
 
@@ -76,7 +80,7 @@ def names_system(agent: str) -> bool:
 
     :param agent: the user agent.
     """
-    return _SYSTEM.search(agent) is not None
+    return any(map(agent.__contains__, _COMMON_SYSTEMS)) or _SYSTEM.search(agent) is not None
 
 
 def _read(blocks: Iterable[Mapping[str, Any]]) -> list[_Entry]:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from mailnod.judge.devices import Devices
 from mailnod.judge.evidence import Client
-from mailnod.judge.knowledge import PatternSet, read_table
+from mailnod.judge.knowledge import PatternSet, make_search, read_table
 
 __all__ = ["Clients"]
 
@@ -38,8 +38,6 @@ _LEADING = re.compile(
     r"([A-Za-z0-9\u0080-\uffff][^/;()\[\],]{1,60}?)(?:\.(?:iOS|Android))?(?: ?/|[ -]v?\d+\.|\s*[;(\[]|$)"
 )
 _VERSION_TAIL = re.compile(r"[\d.]+ CFNetwork$| CFNetwork$")
-#: Pages within an app: Android's and Apple's web views, and Electron.
-_WEBVIEW = re.compile(r"; wv\)|AppleWebKit/(?!.*Safari/).*Mobile/| Electron/")
 #: Where a name written in one word is written in two by its maker.
 _SECOND_WORD = re.compile(r"(?<=[a-z0-9])(Browser|Music|Radio|News|Podcasts|Player|Reader)$")
 _AFFIX = re.compile(r"^IOS(?=[A-Z])|[ _-]?(?:App|app|iOS|iPhone|Android|Mobile)$")
@@ -55,7 +53,7 @@ class Clients:
     """The tables and the engine that know clients."""
 
     def __init__(self) -> None:
-        from ua_parser import BestAvailableResolver, load_lazy_builtins
+        from ua_parser import load_lazy_builtins
 
         table = read_table("clients")
         self._devices = Devices()
@@ -66,7 +64,7 @@ class Clients:
         self._types: dict[str, str] = {name: kind for kind, names in table["families"].items() for name in names}
         self._browsers = frozenset(table["families"]["browser"])
         self._common = frozenset(table["common"]["products"])
-        self._resolve = BestAvailableResolver(load_lazy_builtins())
+        self._find_family = make_search(load_lazy_builtins()[0])
 
     def read(self, agent: str, *, library: bool) -> Client:
         """Name the device and the client.
@@ -91,15 +89,13 @@ class Clients:
 
     def _read_family(self, agent: str) -> tuple[str | None, str | None]:
         """Name a client that our table does not hold, and its type."""
-        from ua_parser import Domain
-
-        family = self._resolve(agent, Domain.USER_AGENT).user_agent
-        name = self._renamed.get(family.family, family.family) if family else None
+        family = self._find_family(agent)
+        name = self._renamed.get(family, family) if family else None
         if agent.startswith(("Mozilla/", "Opera/", "mozilla/", "Dalvik/")):
             own = self._read_product(agent) if name is None or name in _GENERIC else None
             if own is None:
                 return name, self._tell_kind(name, "browser")
-            browser = own in self._browsers or "browser" in own.lower() or not _WEBVIEW.search(agent)
+            browser = own in self._browsers or "browser" in own.lower() or not _is_within_app(agent)
             return own, self._tell_kind(own, "browser" if browser else "app")
         if name is not None and name not in _GENERIC and "CFNetwork/" not in agent:
             return name, self._tell_kind(name, "browser")
@@ -140,3 +136,9 @@ class Clients:
     def _spell(self, name: str) -> str | None:
         """Write a name as its maker does."""
         return self._renamed.get(name) or _SECOND_WORD.sub(r" \1", name) or None
+
+
+def _is_within_app(agent: str) -> bool:
+    """Say whether an app shows the page: Android's and Apple's web views, and Electron."""
+    apple = "Mobile/" in agent and "AppleWebKit/" in agent and "Safari/" not in agent
+    return apple or "; wv)" in agent or " Electron/" in agent

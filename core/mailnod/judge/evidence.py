@@ -8,10 +8,14 @@ from typing import Literal
 
 from mailnod.model import Classification, Kind, ProxyType, Signal
 
-__all__ = ["Agent", "Client", "Engine", "Finding", "Request"]
+__all__ = ["Age", "Agent", "Client", "Engine", "Finding", "Request"]
 
 #: The family of a browser's engine; what headers it sends depends on it.
 Engine = Literal["chromium", "firefox", "safari", "trident"]
+
+
+#: Within the first minute, within ten, or later than most gateways ask.
+Age = Literal["early", "usual", "late"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,5 +73,5 @@ class Request:
     network: str | None
     #: Whether the address was captured.
     has_address: bool
-    #: Seconds since a server accepted the mail; None where that is not known.
-    age_s: float | None
+    #: How long ago a server accepted the mail; None where that is not known.
+    age: Age | None

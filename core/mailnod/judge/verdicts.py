@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from mailnod.judge.agents import Agents
 from mailnod.judge.atlas import Atlas
-from mailnod.judge.evidence import Client, Finding, Request
+from mailnod.judge.evidence import Age, Client, Finding, Request
 from mailnod.judge.headers import find_prefetch, weigh_headers
 from mailnod.judge.proxies import find_proxy, relay_type
 from mailnod.judge.window import weigh_window
-from mailnod.model import Classification, Hit, Observation, ProxyType, Signal, Verdict, Window
+from mailnod.model import Classification, Hit, Kind, Observation, ProxyType, Signal, Verdict, Window
 
 __all__ = ["Rules"]
 
@@ -31,6 +33,10 @@ _NETWORKS = {
 
 #: Networks in which a person's click stays possible and a machine's is common.
 _SHARED = frozenset(("gateway", "cloud", "akamai", "azure", "google", "delivery"))
+
+#: How many hits that stand alone are remembered, and how many characters each may have.
+_REMEMBERED = 4096
+_MOST_REMEMBERED = 4096
 
 #: Whose networks also hold mailboxes that load images for their readers: no evidence against an open.
 _MAILBOX_OWNERS = frozenset(("azure", "google", "delivery"))
@@ -59,16 +65,49 @@ class Rules:
         self._ruleset = ruleset
         self._agents = Agents()
         self._atlas = Atlas(networks)
+        # Most hits stand alone and look like others before them.
+        self._judge_alone = lru_cache(maxsize=_REMEMBERED)(self._judge)
 
     def explain(
         self, observation: Observation, window: Window, extra: Sequence[Signal] = ()
     ) -> tuple[Verdict, tuple[Signal, ...]]:
         """Judge one observation; parameters and result as :meth:`mailnod.judge.classify.Judge.explain` has them."""
         self._atlas.refresh()
-        request = self._read(observation.hit, window)
+        facts = self._gather(observation.hit, window)
+        around = (*weigh_window(observation, window, network_of=self._atlas.find), *extra)
+        if around or facts.size > _MOST_REMEMBERED:
+            return self._judge(facts, around)
+        return self._judge_alone(facts)
+
+    def _gather(self, hit: Hit, window: Window) -> _Facts:
+        age, delivery = None, window.delivery
+        if delivery is not None:
+            age = _tell_age((hit.received_at - (delivery.accepted_at or delivery.envelope.sent_at)).total_seconds())
+        headers = None if hit.headers is None else tuple(hit.headers.items())
+        return _Facts(
+            kind=hit.kind,
+            method=hit.method,
+            honeypot=hit.honeypot,
+            user_agent=hit.user_agent,
+            headers=headers,
+            network=self._atlas.find(hit.ip),
+            has_address=hit.ip is not None,
+            age=age,
+        )
+
+    def _judge(self, facts: _Facts, around: Sequence[Signal] = ()) -> tuple[Verdict, tuple[Signal, ...]]:
+        request = Request(
+            kind=facts.kind,
+            method=facts.method,
+            honeypot=facts.honeypot,
+            agent=None if facts.user_agent is None else self._agents.read(facts.user_agent),
+            headers=None if facts.headers is None else dict(facts.headers),
+            network=facts.network,
+            has_address=facts.has_address,
+            age=facts.age,
+        )
         finding = find_proxy(request) or _find_by_request(request)
         client = self._agents.read_client(request)
-        around = [*weigh_window(observation, window, network_of=self._atlas.find), *extra]
         signals = [*weigh_headers(request), *around] if finding else [*_weigh(request), *around]
         signals.sort(key=lambda signal: -abs(signal.weight))
         if finding is not None:
@@ -76,22 +115,28 @@ class Rules:
             return _conclude(finding, signals, client, self._ruleset), tuple(signals)
         return _weigh_up(request, signals, client, self._ruleset), tuple(signals)
 
-    def _read(self, hit: Hit, window: Window) -> Request:
-        delivery = window.delivery
-        age_s = None
-        if delivery is not None:
-            sent_at = delivery.accepted_at or delivery.envelope.sent_at
-            age_s = (hit.received_at - sent_at).total_seconds()
-        return Request(
-            kind=hit.kind,
-            method=hit.method,
-            honeypot=hit.honeypot,
-            agent=None if hit.user_agent is None else self._agents.read(hit.user_agent),
-            headers=hit.headers,
-            network=self._atlas.find(hit.ip),
-            has_address=hit.ip is not None,
-            age_s=age_s,
-        )
+
+class _Facts(NamedTuple):
+    """All that the verdict on a hit depends on that stands alone."""
+
+    kind: Kind
+    method: str
+    honeypot: bool
+    user_agent: str | None
+    headers: tuple[tuple[str, str], ...] | None
+    network: str | None
+    has_address: bool
+    age: Age | None
+
+    @property
+    def size(self) -> int:
+        """How many characters they hold."""
+        texts = sum(len(name) + len(value) for name, value in self.headers or ())
+        return len(self.user_agent or "") + len(self.method) + texts
+
+
+def _tell_age(age_s: float) -> Age:
+    return "early" if age_s < 60 else "late" if age_s > 600 else "usual"
 
 
 def _find_by_request(request: Request) -> Finding | None:
@@ -115,9 +160,9 @@ def _weigh(request: Request) -> list[Signal]:
     network = _NETWORKS.get(request.network or "")
     if network and not (request.kind == "open" and request.network in _MAILBOX_OWNERS):
         signals.append(network)
-        if request.age_s is not None and request.age_s < 60:
+        if request.age == "early":
             signals.append(_EARLY)
-        elif request.age_s is not None and request.age_s > 600 and request.network in ("gateway", "delivery", "azure"):
+        elif request.age == "late" and request.network in ("gateway", "delivery", "azure"):
             signals.append(_LATE)
         if request.agent and request.agent.client.device_type in ("mobile", "tablet"):
             signals.append(_PHONE)
