@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 __all__ = [
     "HONEYPOT_INDEX",
@@ -276,12 +276,11 @@ class Delivery:
         return recipients[0] if len(recipients) == 1 else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(NamedTuple):
     """One link of an HTML body, in document order."""
 
-    #: Position among all links of the body, from 0; links that are not tracked count too.
-    index: int
+    #: Position among all links of the body, from 0; links that are not tracked count too. It hides a method of tuples.
+    index: int  # type: ignore[assignment]
     #: Where the attribute's value begins and ends in the source, in characters, without its quotes.
     start: int
     end: int

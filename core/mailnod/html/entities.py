@@ -28,9 +28,10 @@ def decode_attribute(raw: str) -> str:
     :returns: the value that a browser sees, with NUL turned into U+FFFD.
     """
     value = raw.replace("\0", _REPLACEMENT) if "\0" in raw else raw
-    references = value.count("&")
-    if references == value.count("&amp;"):
-        return value.replace("&amp;", "&") if references else value
+    if "&" not in value:
+        return value
+    if value.count("&") == value.count("&amp;"):
+        return value.replace("&amp;", "&")
     return _REFERENCE.sub(_decode, value)
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from mailnod.html.entities import decode_attribute
 from mailnod.html.scan import Anchor
 from mailnod.html.syntax import Attribute
 from mailnod.html.unsubscribe import find_targets, is_unsubscribe_text
-from mailnod.html.urls import MAX_TRACKED_URL, TrackingBase, find_destination, is_excluded, quote_destination
+from mailnod.html.urls import MAX_TRACKED_URL, TrackingBase, find_destination, is_excluded, is_plain, quote_destination
 from mailnod.model import Link, LinkStyle
 from mailnod.tokens import TOKEN_CHARS
 
-__all__ = ["OWN_ATTRIBUTE", "LinkRules", "TrackedLink", "decide_links", "make_suffix"]
+__all__ = ["OWN_ATTRIBUTE", "Decided", "LinkRules", "decide_links", "make_suffix"]
 
 #: Our own per-link attribute; it never leaves with the mail.
 OWN_ATTRIBUTE: Final = "data-mailnod"
@@ -51,17 +51,18 @@ class LinkRules:
     change_url: Callable[[str, Link], str] | None = None
 
 
-class TrackedLink(NamedTuple):
-    """A decided link and what is to be edited in its tag."""
+class Decided(NamedTuple):
+    """The links of a mail and what is to be edited in their tags."""
 
-    link: Link
-    #: What :func:`make_suffix` says, which follows the token in the new URL; "" where the link stays as it is.
-    suffix: str
-    #: Each of our own attributes.
-    own_attributes: Sequence[Attribute]
+    #: One for each anchor, in their order.
+    links: tuple[Link, ...]
+    #: What :func:`make_suffix` says of each link, which follows the token in the new URL; "" where it stays as it is.
+    suffixes: tuple[str, ...]
+    #: Each of our own attributes, in the order of the source.
+    own_attributes: tuple[Attribute, ...]
 
 
-def decide_links(html: str, anchors: Sequence[Anchor], rules: LinkRules) -> tuple[TrackedLink, ...]:
+def decide_links(html: str, anchors: Sequence[Anchor], rules: LinkRules) -> Decided:
     """Decide each link of a mail.
 
     :param html: the source.
@@ -70,36 +71,37 @@ def decide_links(html: str, anchors: Sequence[Anchor], rules: LinkRules) -> tupl
     :returns: one decided link for each anchor.
     """
     targets = find_targets(rules.list_unsubscribe)
-    return tuple(_decide(html, index, anchor, rules, targets) for index, anchor in enumerate(anchors))
-
-
-def _decide(html: str, index: int, anchor: Anchor, rules: LinkRules, targets: frozenset[str]) -> TrackedLink:
-    raw = html[anchor.href_start : anchor.href_end]
-    attributes = _read_telling_attributes(html, anchor)
-    own = [attribute for attribute in attributes if attribute.name == OWN_ATTRIBUTE] if attributes else ()
-    url, host, obstacle = find_destination(decode_attribute(raw))
-    reason = obstacle or _find_exemption(html, anchor, attributes, url, host, rules, targets)
-    link = Link(
-        index=index,
-        start=anchor.href_start,
-        end=anchor.href_end,
-        raw=raw,
-        url=url,
-        tracked=reason is None,
-        reason=reason or "tracked",
-    )
-    if reason is not None:
-        return TrackedLink(link, "", own)
-    return TrackedLink(*_track(link, rules), own)
+    links: list[Link] = []
+    suffixes: list[str] = []
+    own: list[Attribute] = []
+    for index, (element, tag_start, tag_end, start, end) in enumerate(anchors):
+        raw = html[start:end]
+        attributes: list[Attribute] = []
+        if _may_tell(html[tag_start + len(element) : start], html[end:tag_end]):
+            attributes = anchors[index].read_attributes(html)
+            own += [attribute for attribute in attributes if attribute.name == OWN_ATTRIBUTE]
+        url = decode_attribute(raw)
+        reason = None
+        if not is_plain(url):
+            url, _, reason = find_destination(url)
+        if reason is None:
+            reason = _find_exemption(html, tag_end, attributes, url, rules, targets)
+        link, suffix = Link(index, start, end, raw, url, reason is None, reason or "tracked"), ""
+        if reason is None:
+            link, suffix = _track(link, rules)
+        links.append(link)
+        suffixes.append(suffix)
+    return Decided(tuple(links), tuple(suffixes), tuple(own))
 
 
 def _track(link: Link, rules: LinkRules) -> tuple[Link, str]:
     if rules.allow_link is not None and not rules.allow_link(link):
-        return replace(link, tracked=False, reason="refused by a plugin"), ""
-    link = _change(link, rules)
+        return link._replace(tracked=False, reason="refused by a plugin"), ""
+    if rules.change_url is not None:
+        link = _change(link, rules.change_url)
     suffix = make_suffix(link, rules.link_style, rules.tag_link)
     if len(rules.base.url) + len("/c/") + TOKEN_CHARS + len(suffix) > MAX_TRACKED_URL:
-        return replace(link, tracked=False, reason="too long"), ""
+        return link._replace(tracked=False, reason="too long"), ""
     return link, suffix
 
 
@@ -110,46 +112,40 @@ def make_suffix(link: Link, style: LinkStyle, tag_link: Callable[[int, str], str
     return f".{link.index}.{tag_link(link.index, link.url)}?u={quote_destination(link.url)}"
 
 
-def _change(link: Link, rules: LinkRules) -> Link:
+def _change(link: Link, change_url: Callable[[str, Link], str]) -> Link:
     """Let a plugin change the destination; one that no rule lets through is ignored."""
-    if rules.change_url is None:
-        return link
-    changed = find_destination(rules.change_url(link.url, link))
-    return link if changed.obstacle is not None else replace(link, url=changed.url)
+    changed = find_destination(change_url(link.url, link))
+    return link if changed.obstacle is not None else link._replace(url=changed.url)
 
 
-def _read_telling_attributes(html: str, anchor: Anchor) -> Sequence[Attribute]:
-    """Return the attributes of a link where one of them may say something about tracking, else none of them."""
-    around = (html[anchor.start : anchor.href_start] + html[anchor.href_end : anchor.end]).lower()
+def _may_tell(before: str, after: str) -> bool:
+    """Tell whether an attribute before or behind the ``href`` may say something about tracking."""
+    # None that counts is shorter than ours, a "rel" with the word included.
+    if len(before) + len(after) < len(OWN_ATTRIBUTE):
+        return False
+    around = f"{before} {after}".lower()
     # Each name that counts has one of these in it.
-    if "data-" in around or "track" in around or "rel" in around:
-        return anchor.read_attributes(html)
-    return ()
+    return "data-" in around or "track" in around or "rel" in around
 
 
 def _find_exemption(
     html: str,
-    anchor: Anchor,
+    content: int,
     attributes: Sequence[Attribute],
     url: str,
-    host: str,
     rules: LinkRules,
     targets: frozenset[str],
 ) -> str | None:
-    """Say why a link with a good destination stays as it is, or None."""
+    """Say why a link with a good destination, whose content begins at a place, stays as it is, or None."""
     if not rules.track_clicks:
         return "clicks off"
     if attributes and (opt_out := _find_opt_out(html, attributes)):
         return f"opted out by {opt_out}"
     if rules.base.owns_link(url):
         return "already tracked"
-    if (
-        url in targets
-        or (attributes and _has_unsubscribe_rel(html, attributes))
-        or is_unsubscribe_text(html, anchor.end)
-    ):
+    if url in targets or (attributes and _has_unsubscribe_rel(html, attributes)) or is_unsubscribe_text(html, content):
         return "unsubscribe link"
-    if rules.excluded_hosts and (entry := is_excluded(host, rules.excluded_hosts)):
+    if rules.excluded_hosts and (entry := is_excluded(find_destination(url).host, rules.excluded_hosts)):
         return f"excluded host {entry!r}"
     return None
 

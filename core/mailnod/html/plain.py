@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mailnod.html.links import make_suffix
 from mailnod.html.unsubscribe import find_targets
@@ -90,13 +90,13 @@ def compile_text(
             reason=obstacle or "tracked",
         )
         if link.tracked and allow_link is not None and not allow_link(link):
-            link = replace(link, tracked=False, reason="refused by a plugin")
+            link = link._replace(tracked=False, reason="refused by a plugin")
         if link.tracked and change_url is not None:
             changed = find_destination(change_url(link.url, link))
-            link = link if changed.obstacle else replace(link, url=changed.url)
+            link = link if changed.obstacle else link._replace(url=changed.url)
         suffix = make_suffix(link, link_style, tag_link) if link.tracked else ""
         if len(base.url) + len("/c/") + TOKEN_CHARS + len(suffix) > MAX_TRACKED_URL:
-            link = replace(link, tracked=False, reason="too long")
+            link = link._replace(tracked=False, reason="too long")
         links.append(link)
         if link.tracked:
             pieces.append(f"{current}{text[position:start]}{base.url}/c/")

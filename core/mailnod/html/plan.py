@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple
 from mailnod.errors import RewriteError
 from mailnod.html.entities import decode_attribute
 from mailnod.html.honeypot import holds_honeypot, write_honeypot
-from mailnod.html.links import LinkRules, TrackedLink, decide_links
+from mailnod.html.links import LinkRules, decide_links
 from mailnod.html.proof import is_proven
 from mailnod.html.scan import Anchor, Scan, scan
 from mailnod.html.syntax import Attribute
@@ -191,12 +191,12 @@ def compile_plan(
         change_url=change_url,
     )
     decided = decide_links(html, found.anchors, rules)
-    links = tuple(entry.link for entry in decided)
+    links = decided.links
     if not (track_opens or track_clicks):
         return Plan(source=html, links=links, pieces=(html,), pixel="none", edits=(), base=base)
-    edits = list(_remove_own_attributes(html, decided))
+    edits = list(_remove(html, decided.own_attributes))
     before = f"{base.url}/c/"
-    edits += [Edit(link.start, link.end, before, suffix) for link, suffix, _own in decided if link.tracked]
+    edits += [Edit(link.start, link.end, before, suffix) for link, suffix in zip(*decided[:2], strict=True) if suffix]
     hidden = _place_honeypot(html, found, links, base, edits, tag_link) if honeypot else None
     if hidden is not None:
         edits.append(hidden)
@@ -221,12 +221,11 @@ def compile_plan(
     return plan
 
 
-def _remove_own_attributes(html: str, decided: Sequence[TrackedLink]) -> Iterator[Edit]:
-    """Take out each attribute of our own, with the white space before it where no two others need it."""
-    for entry in decided:
-        for own in entry.own_attributes:
-            parted = html[own.start - 1] in _WHITE_SPACE and html[own.end] in f"{_WHITE_SPACE}>"
-            yield Edit(own.start - parted, own.end)
+def _remove(html: str, attributes: Sequence[Attribute]) -> Iterator[Edit]:
+    """Take out attributes, with the white space before each where no two others need it."""
+    for one in attributes:
+        parted = html[one.start - 1] in _WHITE_SPACE and html[one.end] in f"{_WHITE_SPACE}>"
+        yield Edit(one.start - parted, one.end)
 
 
 def _place_pixel(html: str, found: Scan, base: TrackingBase, edits: Sequence[Edit]) -> tuple[PixelPlace, int]:
@@ -281,11 +280,9 @@ def _rewritten_bytes(html: str, base: TrackingBase, edits: Sequence[Edit]) -> in
     """Return the size of the edited text with its pixel, in UTF-8."""
     size = len(html) if html.isascii() else len(html.encode("utf-8", "surrogatepass"))
     size += len('<img src="/o/') + len(base.url) + TOKEN_CHARS + len(_PIXEL_TAIL)
-    for start, end, before, after in edits:
-        size -= len(html[start:end].encode("utf-8", "surrogatepass"))
-        if before:
-            size += len(before) + TOKEN_CHARS + len(after)
-    return size
+    # What is taken out is a URL or an attribute, which hardly ever is longer in bytes than in characters.
+    size -= sum([edit.end - edit.start for edit in edits])
+    return size + sum([len(edit.before) + TOKEN_CHARS + len(edit.after) for edit in edits if edit.before])
 
 
 def _cut(html: str, edits: Sequence[Edit]) -> tuple[str, ...]:

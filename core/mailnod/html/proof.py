@@ -10,20 +10,24 @@ leaves it there.
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from operator import le
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Final
 
 from mailnod.html.scan import Scan
+from mailnod.html.syntax import TAG
 from mailnod.tokens import TAG_CHARS
 
 if TYPE_CHECKING:
-    from mailnod.html.plan import Plan
+    from mailnod.html.plan import Edit, Plan
 
 __all__ = ["is_proven"]
 
-# What follows the token in new values, each on a line: none of it ends a value in any state or begins a character
-# reference. A token and what is taken for a base have no such character either.
-_SUFFIXES = re.compile(rf"(?:\.[0-9]++\.[\w\-]{{{TAG_CHARS}}}\?u=[\w.\-~/:?@,%]++\n)*+", re.ASCII)
+# None of these, which follow the token in a new value, ends a value in any state or begins a character reference; a
+# token and what is taken for a base have no others either.
+_HARMLESS: Final = f"{ascii_letters}{digits}_.-~/:?@,%=".encode()
+# The index and, in links that say where they lead, the tag.
+_BEGINNING = re.compile(rf"\.[0-9]++(?:\.[\w\-]{{{TAG_CHARS}}}\?u=.|$)", re.ASCII)
 _BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
@@ -35,16 +39,24 @@ def is_proven(plan: Plan, found: Scan) -> bool:
     :returns: False where more would have to be known, and the filled text must be scanned afresh.
     """
     values = [edit for edit in plan.edits if edit.start < edit.end]
-    pixels = [edit.start for edit in plan.edits if edit.start == edit.end]
+    pixels = [edit for edit in plan.edits if edit.start >= edit.end]
+    befores, afters = [edit.before for edit in values], [edit.after for edit in values]
     return (
-        [edit[:2] for edit in values] == [(link.start, link.end) for link in plan.links if link.tracked]
-        and [(link.start, link.end) for link in plan.links] == [anchor[3:5] for anchor in found.anchors]
-        and {edit.before for edit in values} <= {f"{plan.base.url}/c/"}
-        and bool(_SUFFIXES.fullmatch("".join([f"{edit.after}\n" for edit in values])))
+        [edit[:2] for edit in values] == [link[1:3] for link in plan.links if link.tracked]
+        and [link[1:3] for link in plan.links] == [anchor[3:5] for anchor in found.anchors]
+        and befores.count(f"{plan.base.url}/c/") == len(values)
+        and all(map(_BEGINNING.match, afters))
+        and not "".join(afters).encode("utf-8", "surrogatepass").translate(None, _HARMLESS)
         and len(pixels) == (plan.pixel != "none")
-        and all(_may_stand(plan.source, found, offset) for offset in pixels)
+        and all(_is_image(plan, pixel) and _may_stand(plan.source, found, pixel.start) for pixel in pixels)
         and _keeps_the_rest(plan)
     )
+
+
+def _is_image(plan: Plan, pixel: Edit) -> bool:
+    """Tell whether an edit adds a whole image of ours."""
+    tag = TAG.fullmatch(f"{pixel.before}{pixel.after}")
+    return tag is not None and pixel.before == f'<img src="{plan.base.url}/o/'
 
 
 def _may_stand(html: str, found: Scan, offset: int) -> bool:
@@ -55,9 +67,8 @@ def _may_stand(html: str, found: Scan, offset: int) -> bool:
 
 def _keeps_the_rest(plan: Plan) -> bool:
     """Tell whether the pieces are the source with what the edits put in the place of their spans."""
-    ends = [0, *[place for edit in plan.edits for place in edit[:2]], len(plan.source)]
-    gaps = [plan.source[start:end] for start, end in zip(ends[::2], ends[1::2], strict=True)]
-    befores = [*[edit.before for edit in plan.edits], ""]
-    afters = ["", *[edit.after for edit in plan.edits]]
-    in_order = all(start <= end for start, end in pairwise(ends))
-    return in_order and plan.pieces == tuple(map("".join, zip(afters, gaps, befores, strict=True)))
+    starts, ends, befores, afters = zip(*plan.edits, (len(plan.source), None, "", None), strict=True)
+    ends = (0, *ends[:-1])
+    gaps = [plan.source[start:end] for start, end in zip(ends, starts, strict=True)]
+    pieces = tuple(map("".join, zip(("", *afters[:-1]), gaps, befores, strict=True)))
+    return all(map(le, ends, starts)) and plan.pieces == pieces

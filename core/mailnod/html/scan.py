@@ -193,7 +193,7 @@ class _Lexer:
             match = (_TEXT if self.stack else step).match(self.html, position, mark)
             position = match.end() if match else end
             if match and match.lastindex:
-                self.add_link(match)
+                self.add_link(match, match.lastindex)
             elif position < end:
                 self.steps += 1
                 position = self.read_markup(position, end)
@@ -384,11 +384,11 @@ class _Lexer:
     def attributes(self, tag: re.Match[str]) -> list[Attribute]:
         return read_attributes(self.html, *tag.span(3))
 
-    def add_link(self, step: re.Match[str]) -> None:
-        """Add the link that a step over what does not matter ended with."""
+    def add_link(self, step: re.Match[str], href: int) -> None:
+        """Add the link that a step over what does not matter ended with, whose ``href`` is in a group."""
         if not self.templates:
-            href_start, href_end = step.span(step.lastindex or 0)
-            self.anchors.append(Anchor(step[1].lower(), step.start(1) - 1, step.end(), href_start, href_end))
+            start, end = step.span(href)
+            self.anchors.append(Anchor(step[1].lower(), step.start(1) - 1, step.end(), start, end))
 
     def add_anchor(self, name: str, tag: re.Match[str]) -> None:
         href = find_first(self.attributes(tag), "href")

@@ -81,11 +81,15 @@ def is_unsubscribe_text(html: str, start: int) -> bool:
     :param start: where the link's content begins.
     :returns: True where everything up to ``</a>`` is one phrase in a common language.
     """
-    close = _CLOSE.search(html, start, start + _MAX_INNER)
-    if close is None:
+    end = html.find("<", start, start + _MAX_INNER)
+    if html.startswith("</a>", end):
+        text = html[start:end]
+    elif close := _CLOSE.search(html, start, start + _MAX_INNER):
+        text = _MARKUP.sub("", html[start : close.start()])
+    else:
         return False
-    text = html[start : close.start()]
-    if "<" in text:
-        text = _MARKUP.sub("", text)
-    words = unescape(text).replace("’", "'").replace("\N{ZERO WIDTH SPACE}", "").split()
-    return " ".join(words).strip(_EDGES).casefold() in _PHRASES
+    if "&" in text:
+        text = unescape(text)
+    if not text.isascii():
+        text = text.replace("’", "'").replace("\N{ZERO WIDTH SPACE}", "")
+    return " ".join(text.split()).strip(_EDGES).casefold() in _PHRASES

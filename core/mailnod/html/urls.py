@@ -24,6 +24,7 @@ __all__ = [
     "check_destination",
     "find_destination",
     "is_excluded",
+    "is_plain",
     "parse_base",
     "quote_destination",
 ]
@@ -47,6 +48,7 @@ _TAIL_START = re.compile(r"[?#]")
 # URL Standard, section 3.5: forbidden domain code points, less the controls.
 _FORBIDDEN_HOST = frozenset(" #/<>?@[\\]^|%:\x7f")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
+_PLACEHOLDER_START = re.compile(r"\{[{%]|<%|\*\||\[link:|-[A-Za-z]")
 _PLACEHOLDERS = (("{{", "}}"), ("{%", "%}"), ("<%", "%>"), ("*|", "|*"), ("[link:", "]"))
 _SUBSTITUTION = re.compile(r"-[A-Za-z][\w.]*-")
 
@@ -60,6 +62,14 @@ class Destination(NamedTuple):
     host: str = ""
     #: Why it cannot be tracked, in words; None where it can.
     obstacle: str | None = None
+
+
+def is_plain(value: str) -> bool:
+    """Tell whether a decoded ``href`` is, as it stands, an absolute http(s) URL of the most common form.
+
+    :returns: False where :func:`find_destination` has to be asked.
+    """
+    return _PLAIN.fullmatch(value) is not None
 
 
 def find_destination(value: str) -> Destination:
@@ -97,6 +107,8 @@ def _repair(url: str, scheme: str, rest: str) -> Destination:
 
 
 def _find_placeholder(url: str) -> str | None:
+    if not _PLACEHOLDER_START.search(url):
+        return None
     if any(opening in url and closing in url for opening, closing in _PLACEHOLDERS) or _SUBSTITUTION.fullmatch(url):
         return "placeholder"
     return None

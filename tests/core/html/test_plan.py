@@ -214,7 +214,7 @@ def test_verify_finds_a_spoilt_plan() -> None:
         replace(plan, pieces=(*plan.pieces[:-1], plan.pieces[-1] + "<a href=x>")),
         replace(plan, pieces=("<!--" + plan.pieces[0], *plan.pieces[1:])),
         replace(plan, pieces=plan.pieces[:-1]),
-        replace(plan, links=(replace(plan.links[0], url="https://evil.example/"),)),
+        replace(plan, links=(plan.links[0]._replace(url="https://evil.example/"),)),
     ]
     for damaged in spoilt:
         with pytest.raises(RewriteError):

@@ -61,6 +61,9 @@ def test_other_edits_are_not_proven() -> None:
         (first, second, pixel, pixel),
         (first, second, pixel._replace(start=pixel.start - 1, end=pixel.end - 1)),
         (first, second._replace(before=""), pixel),
+        (first, second, pixel._replace(after='.gif">x')),
+        (first, second, pixel._replace(after=".gif")),
+        (first, second, pixel._replace(before='<img src="https://u.example/o/')),
     ):
         assert not is_proven(with_edits(plan, *edits), scan(HTML))
 
