@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         read_layers,
         tracking,
     )
-    from mailnod.send.prepare import Prepared
+    from mailnod.send.prepare import Draft, Prepared
     from mailnod.settings import Settings
     from mailnod.tokens import Keyring
     from mailnod.tracker import Tracker
@@ -50,6 +50,7 @@ __all__ = [
     "ConsentState",
     "Decision",
     "Delivery",
+    "Draft",
     "Envelope",
     "Event",
     "Hit",
@@ -85,7 +86,7 @@ _HOMES = {
         "read_layers",
         "tracking",
     ),
-    "mailnod.send.prepare": ("Prepared",),
+    "mailnod.send.prepare": ("Draft", "Prepared"),
     "mailnod.settings": ("Settings",),
     "mailnod.tokens": ("Keyring",),
     "mailnod.tracker": ("Tracker",),

@@ -22,7 +22,8 @@ from mailnod.plugins import Plugins
 from mailnod.send.consent import ConsentStore
 from mailnod.send.override import current_override
 from mailnod.send.policy import Layers, pick
-from mailnod.send.prepare import Draft, Prepared, Preparer, leave
+from mailnod.send.prepare import Draft, Mailing, Prepared, Preparer, leave
+from mailnod.send.wire import WirePlans
 from mailnod.settings import Settings, refuse_unknown
 from mailnod.store.base import Store
 from mailnod.store.engines import PostgresEngine, SQLiteEngine, open_store
@@ -78,6 +79,8 @@ class Tracker:
         self.plugins = Plugins([*built_in, *plugins], load_entry_points=load_entry_points)
         #: Where everything is kept; the engine that the settings name.
         self.store: Store = open_store(self.plugins, settings)
+        #: Encoded parts of bodies that come again, for adapters.
+        self.wire_plans = WirePlans()
         self._preparer = Preparer(settings=settings, keyring=keyring, plugins=self.plugins, store=self.store)
         spool_folders = find_folders(settings.local_path, chosen=settings.spool)
         self._journal = Journal(settings.journal_folder, spool_folders=spool_folders)
@@ -130,7 +133,7 @@ class Tracker:
         :param list_unsubscribe: the value of that header; links to its targets are left alone.
         """
         draft = Draft(envelope=envelope, parts=tuple(parts), texts=tuple(texts), list_unsubscribe=list_unsubscribe)
-        (copy,) = self._prepare(draft, layers, split=False)
+        ((copy,),) = self.prepare_batch([(draft, layers)], split=False)
         return copy
 
     def prepare_each(
@@ -150,7 +153,38 @@ class Tracker:
             and one for all others together. Each copy says whom it is for.
         """
         draft = Draft(envelope=envelope, parts=tuple(parts), texts=tuple(texts), list_unsubscribe=list_unsubscribe)
-        return self._prepare(draft, layers, split=True)
+        (copies,) = self.prepare_batch([(draft, layers)], split=True)
+        return copies
+
+    def prepare_batch(self, drafts: Sequence[tuple[Draft, Layers]], *, split: bool) -> list[list[Prepared]]:
+        """Return many messages as they should leave, with all their deliveries on disk; never raises.
+
+        That costs one synced transaction, whatever their number. Keep it at some hundred: until the last of them is
+        prepared the first does not leave.
+
+        :param drafts: each message with what its headers, its attributes and the call wish, as for :meth:`prepare`.
+        :param split: whether messages are split where that is wished.
+        :returns: for each message what :meth:`prepare_each` returns.
+        """
+        mailings = [self._address(draft, layers, split=split) for draft, layers in drafts]
+        try:
+            outcomes = self._preparer.prepare_all(mailings)
+        except Exception as error:
+            return [[self._fail_open(draft, describe_error(error))] for draft, _ in drafts]
+        if not any(isinstance(outcome, Exception) for outcome in outcomes):
+            self._failing.discard("prepare")
+        prepared = [
+            [self._fail_open(mailing.draft, describe_error(outcome))] if isinstance(outcome, Exception) else outcome
+            for mailing, outcome in zip(mailings, outcomes, strict=True)
+        ]
+        copies = [copy for one in prepared for copy in one]
+        if any(copy.changed for copy in copies):
+            # Hits of an earlier run may wait in their journals, so the first tracked mail starts the worker too.
+            self._start_worker()
+        for copy in copies:
+            # "Why is there no pixel?" is the first question; reasons hold no address.
+            log.debug("%s: %s", "tracked" if copy.changed else "not tracked", "; ".join(copy.decision.reasons))
+        return prepared
 
     def plan(self, html: str, *, route: str | None = None, list_unsubscribe: str | None = None) -> Plan:
         """Return the plan by which a body is rewritten for those who consent; nothing is sent or stored.
@@ -166,13 +200,13 @@ class Tracker:
             raise refuse_unknown("route", name, self.settings.routes)
         return self._preparer.plan(html, route=found, list_unsubscribe=list_unsubscribe)
 
-    def accepted(self, prepared: Prepared) -> None:
-        """Note that the mail server took a message; never raises."""
-        self._set_state(prepared, DeliveryState.ACCEPTED)
+    def accepted(self, *prepared: Prepared) -> None:
+        """Note, in one transaction, that the mail server took messages; never raises."""
+        self._set_states(prepared, DeliveryState.ACCEPTED)
 
-    def failed(self, prepared: Prepared) -> None:
-        """Note that the mail server refused a message; never raises."""
-        self._set_state(prepared, DeliveryState.FAILED)
+    def failed(self, *prepared: Prepared) -> None:
+        """Note, in one transaction, that the mail server refused messages; never raises."""
+        self._set_states(prepared, DeliveryState.FAILED)
 
     # -- collect ------------------------------------------------------------------------------------------------------
 
@@ -253,33 +287,21 @@ class Tracker:
         else:
             self._failing.discard("worker")
 
-    def _prepare(self, draft: Draft, layers: Layers, *, split: bool) -> list[Prepared]:
+    def _address(self, draft: Draft, layers: Layers, *, split: bool) -> Mailing:
         context = current_override()
         if context is not None:
             layers = [("context manager", context), *layers]
-        try:
-            if split and pick(layers, "recipient_mode") == "split" and len(draft.envelope.recipients) > 1:
-                copies = self._preparer.prepare_each(draft, layers=layers)
-            else:
-                copies = [self._preparer.prepare(draft, layers=layers)]
-        except Exception as error:
-            return [self._fail_open(draft, describe_error(error))]
-        self._failing.discard("prepare")
-        if any(copy.changed for copy in copies):
-            # Hits of an earlier run may wait in their journals, so the first tracked mail starts the worker too.
-            self._start_worker()
-        for copy in copies:
-            # "Why is there no pixel?" is the first question; reasons hold no address.
-            log.debug("%s: %s", "tracked" if copy.changed else "not tracked", "; ".join(copy.decision.reasons))
-        return copies
+        several = split and len(draft.envelope.recipients) > 1
+        return Mailing(draft, layers, several and pick(layers, "recipient_mode") == "split")
 
-    def _set_state(self, prepared: Prepared, state: DeliveryState) -> None:
-        if prepared.delivery is None:
+    def _set_states(self, prepared: Sequence[Prepared], state: DeliveryState) -> None:
+        ids = [one.delivery.id for one in prepared if one.delivery is not None]
+        if not ids:
             return
         try:
-            self.store.set_delivery_states([prepared.delivery.id], state, at=self.clock.now())
+            self.store.set_delivery_states(ids, state, at=self.clock.now())
         except Exception as error:
-            self._note("state", f"the state of a sent message was not written: {describe_error(error)}")
+            self._note("state", f"what became of sent mail was not written: {describe_error(error)}")
         else:
             self._failing.discard("state")
 

@@ -11,7 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
@@ -86,6 +86,10 @@ class MailAdapter(Protocol):
 
     def send(self, message: Any, **keywords: Any) -> None:
         """Send a message through the adapter."""
+        ...
+
+    def send_many(self, messages: Sequence[Any], **keywords: Any) -> None:
+        """Send messages in one call, as campaigns do."""
         ...
 
     def send_plainly(self, message: Any) -> None:
@@ -555,6 +559,85 @@ class MailAdapterContract(ABC):
             adapter.send(adapter.build(Draft()))
         (delivery,) = adapter.tracker.store.get_deliveries()
         assert delivery.state is DeliveryState.FAILED
+
+    # -- campaigns ----------------------------------------------------------------------------------------------------
+
+    def test_a_campaign_is_on_disk_before_its_first_mail_leaves(
+        self, server: MailServer, open_adapter: OpenAdapter
+    ) -> None:
+        """All deliveries of a call are written together first, each mail has its own, and all are accepted after."""
+        adapter, written = open_adapter(), list[int]()
+        server.on_mail = lambda: written.append(len(adapter.tracker.store.get_deliveries()))
+        people = [f"{name}@example.com" for name in "abcd"]
+        adapter.send_many([adapter.build(Draft(to=[person])) for person in people])
+        assert written == [4] * 4
+        deliveries = {delivery.id: delivery for delivery in adapter.tracker.store.get_deliveries()}
+        assert {delivery.state for delivery in deliveries.values()} == {DeliveryState.ACCEPTED}
+        for mail, person in zip(server.received, people, strict=True):
+            claims = adapter.tracker.keyring.verify(pixels(mail)[0], now=adapter.tracker.clock.now())
+            assert mail.recipients == (person,)
+            assert deliveries[claims.delivery_id].recipient == person
+
+    def test_a_campaign_of_more_than_a_batch_leaves_whole_and_in_order(
+        self, server: MailServer, open_adapter: OpenAdapter
+    ) -> None:
+        """Batches follow each other over one connection, and nothing is left out."""
+        adapter = open_adapter()
+        people = [f"{number}@example.com" for number in range(205)]
+        adapter.send_many([adapter.build(Draft(to=[person])) for person in people])
+        assert [mail.recipients for mail in server.received] == [(person,) for person in people]
+        assert all(is_tracked(mail, "opens") for mail in server.received)
+        assert adapter.tracker.store.get_metrics()[0].deliveries == 205
+
+    def test_a_refusal_in_a_campaign_leaves_right_states(self, server: MailServer, open_adapter: OpenAdapter) -> None:
+        """What left before is accepted; what was refused, and what never left for it, is failed."""
+        adapter = open_adapter()
+        server.refuses = BOB
+        with pytest.raises(Exception, match="554"):
+            adapter.send_many([adapter.build(Draft(to=[person])) for person in (ALICE, BOB, "three@example.com")])
+        states = {delivery.recipient: delivery.state.value for delivery in adapter.tracker.store.get_deliveries()}
+        assert states == {ALICE: "accepted", BOB: "failed", "three@example.com": "failed"}
+        assert [mail.recipients for mail in server.received] == [(ALICE,)]
+
+    def test_a_campaign_takes_consent_and_wishes_of_each_mail(
+        self, server: MailServer, open_adapter: OpenAdapter
+    ) -> None:
+        """One call holds mail that is tracked and mail that is not, each by its own recipient and attributes."""
+        adapter = open_adapter(source=Source({ALICE: consent(ConsentState.GRANTED), BOB: None}.__getitem__))
+        drafts = [Draft(), Draft(to=[BOB]), Draft(attributes={"track_opens": False}), Draft(html=None)]
+        adapter.send_many([adapter.build(draft) for draft in drafts])
+        assert [bool(pixels(mail)) for mail in server.received] == [True, False, False, False]
+        assert [bool(links(mail)) for mail in server.received] == [True, False, True, False]
+
+    def test_a_store_that_cannot_be_opened_costs_a_campaign_its_tracking(
+        self, server: MailServer, open_adapter: OpenAdapter, tmp_path: Path
+    ) -> None:
+        """Without a store every mail of a call leaves as it came."""
+        adapter = open_adapter({**TRACKS, **unusable_store(tmp_path)})
+        adapter.send_many([adapter.build(Draft(to=[person])) for person in (ALICE, BOB)])
+        assert [mail.html for mail in server.received] == [HTML, HTML]
+
+    @pytest.mark.parametrize("text", ["plain ASCII", "Grüße — “quoted”", "Предложения недели", "日本語のメール"])
+    @pytest.mark.parametrize("attached", [False, True])
+    def test_a_body_that_comes_again_has_the_bytes_that_the_framework_makes(
+        self, server: MailServer, open_adapter: OpenAdapter, text: str, attached: bool
+    ) -> None:
+        """From the third mail of a body on its HTML is filled in as bytes, and not one differs for it."""
+        adapter = open_adapter()
+        rows = "".join(
+            f'<p>{text * number}</p>\n<a href="https://shop.example/{number}?a=1&amp;b=2">{text}</a>\n'
+            for number in range(7)
+        )
+        picture = [Attached(name="logo.png", type="image/png", data=PNG)] if attached else []
+        draft = Draft(html=f"<html><body>\n{rows}</body></html>", attached=picture)
+        for _ in range(2):
+            adapter.send(adapter.build(draft))
+        adapter.send_many([adapter.build(draft) for _ in range(3)])
+        sent = list(server.received)
+        assert len({pixels(mail)[0] for mail in sent}) == 5
+        for mail in sent:
+            adapter.send_plainly(adapter.build(replace(draft, html=mail.html)))
+            assert mask_boundaries(mail) == mask_boundaries(server.received[-1])
 
     # -- the caller's message -----------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 
@@ -47,11 +48,18 @@ class MailServer(Controller):
         self.received: list[Received] = []
         #: What DATA is answered with.
         self.answer = "250 OK"
+        #: Mail to this recipient is refused.
+        self.refuses = ""
+        #: Called for each mail that comes in, in the server's own thread.
+        self.on_mail: Callable[[], object] = bool
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep one mail, unless the server is told to refuse."""
         content = envelope.content
         raw = content.encode() if isinstance(content, str) else content or b""
+        self.on_mail()
+        if self.refuses in envelope.rcpt_tos:
+            return "554 refused"
         if self.answer.startswith("250"):
             self.received.append(Received(recipients=tuple(map(str, envelope.rcpt_tos)), raw=raw))
         return self.answer

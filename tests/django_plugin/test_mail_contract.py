@@ -68,6 +68,11 @@ class DjangoAdapter:
         """Send as apps do."""
         message.send(**keywords)
 
+    def send_many(self, messages: Sequence[Any], **keywords: Any) -> None:
+        """Send over one connection."""
+        connection: Any = django_mail.mailers.default if self.mailers else django_mail.get_connection()
+        connection.send_messages(messages, **keywords)
+
     def send_plainly(self, message: EmailMultiAlternatives) -> None:
         """Send with Django's own backend."""
         connection = django_mail.mailers["inner"] if self.mailers else django_mail.get_connection(SMTP)
@@ -87,8 +92,7 @@ class PlainAdapter(DjangoAdapter):
 
     def send(self, message: Any, **keywords: Any) -> None:
         """Send over a connection."""
-        connection: Any = django_mail.mailers.default if self.mailers else django_mail.get_connection()
-        connection.send_messages([message], **keywords)
+        self.send_many([message], **keywords)
 
 
 def read_text(text: Any) -> str:

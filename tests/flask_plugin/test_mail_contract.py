@@ -56,6 +56,10 @@ class FlaskAdapter:
         """Send through our ``Mail``."""
         self.mail.send(message, **keywords)
 
+    def send_many(self, messages: Sequence[flask_mail.Message], **keywords: Any) -> None:
+        """Send over one connection."""
+        self.mail.send_all(messages, **keywords)
+
     def send_plainly(self, message: flask_mail.Message) -> None:
         """Send with Flask-Mail alone."""
         with flask_mail.Connection(self.app.extensions["mail"]) as connection:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from mailnod.errors import ConfigurationError
 from mailnod.html.plain import TextPlan
@@ -20,7 +21,7 @@ from mailnod.settings import Settings, refuse_unknown
 from mailnod.store.base import Store
 from mailnod.tokens import Keyring
 
-__all__ = ["Draft", "Prepared", "Preparer", "leave"]
+__all__ = ["Draft", "Mailing", "Prepared", "Preparer", "leave"]
 
 log = logging.getLogger("mailnod.send")
 
@@ -53,11 +54,23 @@ class Prepared:
     delivery: Delivery | None = None
     #: One for each HTML part; empty where nothing is tracked.
     plans: tuple[Plan, ...] = ()
+    #: What the plans were filled with; None where nothing is tracked.
+    token: str | None = None
 
     @property
     def changed(self) -> bool:
         """Whether any part differs from what was given."""
         return self.delivery is not None
+
+
+class Mailing(NamedTuple):
+    """One message of many that are prepared together."""
+
+    draft: Draft
+    #: Overrides, lowest precedence first.
+    layers: Layers
+    #: Whether each recipient who may be tracked gets a copy.
+    split: bool
 
 
 def leave(draft: Draft, *, route: str, reasons: Sequence[str]) -> Prepared:
@@ -85,6 +98,56 @@ class Preparer:
         :param layers: overrides, lowest precedence first.
         :raises TrackError: something failed; send the original.
         """
+        batch = _Batch(self._store)
+        prepared = self._prepare(draft, layers, batch)
+        self._write([prepared], batch)
+        return prepared
+
+    def prepare_each(self, draft: Draft, *, layers: Layers) -> list[Prepared]:
+        """Return a copy for each recipient who may be tracked, and one for all the others together.
+
+        :raises TrackError: something failed; send the original.
+        """
+        batch = _Batch(self._store)
+        copies = self._prepare_each(draft, layers, batch)
+        self._write(copies, batch)
+        return copies
+
+    def prepare_all(self, mailings: Sequence[Mailing]) -> list[list[Prepared] | Exception]:
+        """Return the copies of many messages, whose deliveries are written in one transaction.
+
+        :returns: for each message its copies, or what failed; then send the original.
+        :raises StoreError: the deliveries could not be written; send every original.
+        """
+        batch = _Batch(self._store)
+        outcomes: list[list[Prepared] | Exception] = []
+        for draft, layers, split in mailings:
+            try:
+                if split:
+                    outcomes.append(self._prepare_each(draft, layers, batch))
+                else:
+                    outcomes.append([self._prepare(draft, layers, batch)])
+            except Exception as error:
+                outcomes.append(error)
+        self._write([copy for copies in outcomes if isinstance(copies, list) for copy in copies], batch)
+        return outcomes
+
+    def plan(self, html: str, *, route: Route, list_unsubscribe: str | None = None) -> Plan:
+        """Return the plan by which a body is rewritten for those who consent to both axes.
+
+        Plugins that look at an envelope have no say here.
+
+        :raises RewriteError: the HTML cannot be edited safely.
+        :raises ConfigurationError: neither the route nor the settings have a base URL.
+        """
+        base_url = route.base_url or self._settings.base_url
+        if base_url is None:
+            raise ConfigurationError("MAILNOD_BASE_URL is not set, and links must lead somewhere")
+        hosts = self._settings.excluded_hosts
+        target = Target.of(route, base_url=base_url, excluded_hosts=hosts, list_unsubscribe=list_unsubscribe)
+        return self._compiler.compile(html, target)
+
+    def _prepare(self, draft: Draft, layers: Layers, batch: _Batch) -> Prepared:
         draft = replace(draft, envelope=_add_context(draft.envelope, layers))
         name = self._choose_route(draft.envelope, layers)
         if name is None:
@@ -102,45 +165,30 @@ class Preparer:
             return leave(draft, route=name, reasons=[*wanted.reasons, "MAILNOD_BASE_URL is not set"])
         if not any(draft.parts):
             return leave(draft, route=name, reasons=[*wanted.reasons, "no HTML part"])
-        # Whoever withdraws from here on is found by the store when the delivery is written down.
-        consent_mark = self._store.get_consent_mark()
+        batch.begin()
         decision = apply_consent(wanted, [self._ask(r, route, draft.envelope) for r in draft.envelope.recipients])
         if not decision.tracked:
             return _keep(draft, decision)
-        prepared = self._rewrite(draft, decision, route, base_url, test=self._is_test(draft.envelope, layers))
-        if prepared.delivery is not None:
-            self._store.add_deliveries([prepared.delivery], consent_mark=consent_mark)
-            for plan in prepared.plans:
-                self._plugins.notify("message_prepared", envelope=draft.envelope, plan=plan, decision=prepared.decision)
-        return prepared
+        return self._rewrite(draft, decision, route, base_url, test=self._is_test(draft.envelope, layers))
 
-    def prepare_each(self, draft: Draft, *, layers: Layers) -> list[Prepared]:
-        """Return a copy for each recipient who may be tracked, and one for all the others together.
-
-        :raises TrackError: something failed; send the original.
-        """
+    def _prepare_each(self, draft: Draft, layers: Layers, batch: _Batch) -> list[Prepared]:
         copies: list[Prepared] = []
         for recipient in draft.envelope.recipients:
             own = replace(draft, envelope=replace(draft.envelope, recipients=(recipient,)))
-            copies.append(self.prepare(own, layers=layers))
+            copies.append(self._prepare(own, layers, batch))
         rest = [copy for copy in copies if not copy.changed]
         shared = [replace(rest[0], recipients=tuple(r for copy in rest for r in copy.recipients))] if rest else []
         return shared + [copy for copy in copies if copy.changed]
 
-    def plan(self, html: str, *, route: Route, list_unsubscribe: str | None = None) -> Plan:
-        """Return the plan by which a body is rewritten for those who consent to both axes.
-
-        Plugins that look at an envelope have no say here.
-
-        :raises RewriteError: the HTML cannot be edited safely.
-        :raises ConfigurationError: neither the route nor the settings have a base URL.
-        """
-        base_url = route.base_url or self._settings.base_url
-        if base_url is None:
-            raise ConfigurationError("MAILNOD_BASE_URL is not set, and links must lead somewhere")
-        hosts = self._settings.excluded_hosts
-        target = Target.of(route, base_url=base_url, excluded_hosts=hosts, list_unsubscribe=list_unsubscribe)
-        return self._compiler.compile(html, target)
+    def _write(self, copies: Sequence[Prepared], batch: _Batch) -> None:
+        """Write down what is tracked, and only then tell plugins."""
+        batch.write([copy.delivery for copy in copies if copy.delivery is not None])
+        for copy in copies:
+            for plan in copy.plans:
+                delivery = copy.delivery
+                self._plugins.notify(
+                    "message_prepared", envelope=delivery and delivery.envelope, plan=plan, decision=copy.decision
+                )
 
     def _choose_route(self, envelope: Envelope, layers: Layers) -> str | None:
         """Return the name of the message's route; None where a plugin that should say it failed."""
@@ -211,7 +259,26 @@ class Preparer:
             decision=decision,
             delivery=delivery,
             plans=plans,
+            token=token,
         )
+
+
+class _Batch:
+    """Messages whose deliveries are written together; nothing is asked of the store before it must be."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._consent_mark: int | None = None
+
+    def begin(self) -> None:
+        """Remember, before anybody is asked for consent, who has withdrawn so far."""
+        if self._consent_mark is None:
+            self._consent_mark = self._store.get_consent_mark()
+
+    def write(self, deliveries: Sequence[Delivery]) -> None:
+        """Write deliveries down; whoever has withdrawn since the beginning is found by the store."""
+        if deliveries:
+            self._store.add_deliveries(deliveries, consent_mark=self._consent_mark)
 
 
 def _keep(draft: Draft, decision: Decision) -> Prepared:

@@ -29,6 +29,7 @@ __all__ = [
     "find_message_id",
     "find_texts",
     "get_call_keyword",
+    "has_html_body",
     "is_for_staff",
     "list_recipients",
     "pin_headers",
@@ -211,7 +212,7 @@ def replace_parts(message: EmailMessage, parts: Iterable[str], texts: Iterable[s
     :param texts: in the order of :func:`find_texts`.
     """
     html = iter(parts)
-    if _has_html_body(message):
+    if has_html_body(message):
         message.body = _like(message, message.body, next(html))
     for text in texts:
         message.body = text
@@ -241,7 +242,8 @@ def _bare(recipient: str) -> str:
     return parseaddr(recipient)[1] or recipient
 
 
-def _has_html_body(message: EmailMessage) -> bool:
+def has_html_body(message: EmailMessage) -> bool:
+    """Return whether the body itself is HTML, and no alternative to it."""
     return str(message.content_subtype).lower() == "html" and bool(message.body)
 
 
@@ -250,7 +252,7 @@ def _is_html(alternative: Any) -> bool:
 
 
 def _walk_html(message: EmailMessage) -> Iterator[Any]:
-    if _has_html_body(message):
+    if has_html_body(message):
         yield message.body
     yield from (alternative[0] for alternative in getattr(message, "alternatives", None) or () if _is_html(alternative))
 

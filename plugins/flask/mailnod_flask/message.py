@@ -24,6 +24,7 @@ __all__ = [
     "drop_own_headers",
     "find_header",
     "find_html",
+    "find_texts",
     "list_recipients",
     "read_attributes",
     "replace_parts",
@@ -126,6 +127,11 @@ def find_html(message: flask_mail.Message) -> dict[str, str]:
     html = {name: text for name, text in message.alts.items() if name.lower() == "html" and isinstance(text, str)}
     # A Markup would escape what is put into it.
     return {name: str(text) for name, text in html.items() if text}
+
+
+def find_texts(message: flask_mail.Message) -> tuple[str, ...]:
+    """Return the text of the body; Flask-Mail takes bytes and lazy texts too, which leave as they are."""
+    return (str(message.body),) if isinstance(message.body, str) else ()
 
 
 def replace_parts(message: flask_mail.Message, alternatives: Mapping[str, str], texts: Sequence[str]) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from mailnod.errors import StoreUnavailableError
 from mailnod.hookspecs import hookimpl
-from mailnod.model import Consent, ConsentState, Delivery, Envelope, Link, Mode, Override
+from mailnod.model import Consent, ConsentRecord, ConsentState, Delivery, Envelope, Link, Mode, Override
 from mailnod.plugins import Plugins
 from mailnod.send.policy import Layers
-from mailnod.send.prepare import Draft, Prepared, Preparer
+from mailnod.send.prepare import Draft, Mailing, Prepared, Preparer
 from mailnod.settings import Settings
 from mailnod.store.sqlite import SQLiteStore
 from mailnod.tokens import Keyring
@@ -397,3 +397,43 @@ def test_parts_that_number_links_differently_keep_portable_ones(tmp_path: Path) 
     assert prepared.delivery is not None
     assert prepared.delivery.destinations is None
     assert all("?u=https" in part for part in prepared.parts)
+
+
+def test_many_messages_are_prepared_in_one_transaction(tmp_path: Path) -> None:
+    """Each message of a batch gets what it would get alone, one that fails stays alone with that."""
+    house = House(tmp_path)
+    drafts = [house.draft(recipients=(f"{name}@example.com",)) for name in "abc"]
+    broken = house.draft(object())  # type: ignore[arg-type]  # What no text is.
+    mailings = [Mailing(draft, house.layers(), split=False) for draft in (*drafts[:2], broken, drafts[2])]
+    outcomes = house.preparer.prepare_all(mailings)
+    assert isinstance(outcomes[2], Exception)
+    copies = [copy for outcome in outcomes if isinstance(outcome, list) for copy in outcome]
+    assert [copy.recipients for copy in copies] == [draft.envelope.recipients for draft in drafts]
+    assert len({copy.token for copy in copies}) == 3
+    assert [delivery.id for delivery in reversed(house.deliveries())] == [
+        copy.delivery.id for copy in copies if copy.delivery
+    ]
+
+
+def test_whoever_withdraws_while_a_batch_is_prepared_is_suppressed(tmp_path: Path) -> None:
+    """A denial that is recorded after the first of a batch was prepared counts for those written with it."""
+
+    class Withdrawing:
+        """Grants, and has the first recipient withdraw when the last is asked."""
+
+        @hookimpl
+        def get_consent(self, recipient: str) -> Consent:
+            if recipient == "b@example.com":
+                denied = ConsentState.DENIED
+                record = ConsentRecord(
+                    recorded_at=NOW, purpose="statistics", opens=denied, clicks=denied, source="form"
+                )
+                house.store.record_consent("a@example.com", record)
+            return Consent(opens=ConsentState.GRANTED, clicks=ConsentState.GRANTED, source="test")
+
+    house = House(tmp_path, Withdrawing())
+    drafts = [house.draft(recipients=(f"{name}@example.com",)) for name in "ab"]
+    house.preparer.prepare_all([Mailing(draft, house.layers(), split=False) for draft in drafts])
+    first = house.deliveries()[-1]
+    assert first.recipient == "a@example.com"
+    assert house.store.get_suppressed()[0] == {first.id}
