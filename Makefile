@@ -16,10 +16,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Standard output belongs to what a verb prints: `make -s demo ARGS=--json | jq` gets JSON and nothing else.
 say = @printf >&2 '\n\033[1m==> %s\033[0m\n'
 
-.PHONY: help demo test lint types imports pytest fuzz bench docs wheel oldest slim matrix clean
+.PHONY: help demo test lint types imports pytest fuzz bench bench-collect docs wheel oldest slim matrix clean
 
 help: ## Show the verbs.
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 demo: $(VENV)/.demo ## Send, open, click, count (ARGS=--keep lets it run on).
 	$(say) "Demo"
@@ -70,6 +70,10 @@ matrix: $(VENV)/.dev ## Run each Python with each Django, old and new packages.
 bench: $(VENV)/.dev ## Measure speeds, beside other libraries in the same run.
 	$(say) "Benchmarks"
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-collect: $(VENV)/.dev ## Measure the collector beside nginx and Django, by wrk.
+	$(say) "Collector"
+	@$(BIN)/python -m benchmarks collect
 
 docs: $(VENV)/.dev ## Build docs/_build/html; a warning is an error.
 	$(say) "Documentation"
