@@ -10,8 +10,10 @@ from rich.table import Table
 from mailnod.cli.output import format_time, make_table, stack
 from mailnod.model import Classification, EventRecord, Verdict
 
-__all__ = ["make_event_table"]
+__all__ = ["SHORT_ID", "make_event_table"]
 
+#: As many digits of an id name one event, but for a rare chance; ``mailnod explain`` takes them.
+SHORT_ID = 18
 #: From this width on there is room for a second reason, and for the subject of a mail whose link was clicked.
 WIDE = 100
 
@@ -47,6 +49,7 @@ def make_event_table(
     when: tuple[str, Callable[[EventRecord], str]] = ("Time (UTC)", _show_time),
     who: tuple[str, Callable[[EventRecord], str]] = ("Recipient", _show_recipient),
     about: Callable[[EventRecord], str] | None = None,
+    ids: bool = False,
 ) -> Table:
     """Return a table with two lines for each event.
 
@@ -54,6 +57,7 @@ def make_event_table(
     :param when: heading of the first column, and what it says of an event, in one line or two.
     :param who: heading of the column that names the recipient, and what it says of an event.
     :param about: what stands below the recipient; None shows the link, or the subject of the mail that was opened.
+    :param ids: whether the first column shows the beginning of each id below.
     """
     wide = width >= WIDE
     table = make_table(title)
@@ -66,7 +70,7 @@ def make_event_table(
         below = about(record) if about else _show_about(record, wide=wide)
         verdict = record.event.verdict
         table.add_row(
-            stack(*when[1](record).splitlines()),
+            stack(*when[1](record).splitlines(), record.event.id.hex()[:SHORT_ID] if ids else ""),
             stack(*_show_what(record)),
             stack(who[1](record), below, cut=True),
             stack(*_show_judgement(verdict), style="yellow" if verdict.machine else "green"),

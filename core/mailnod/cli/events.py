@@ -33,6 +33,7 @@ __all__ = ["events"]
 @click.option("--since", help="From this time on: 30m, 24h, 7d, or an ISO 8601 time (UTC where it names no zone).")
 @click.option("--until", help="Before this time, written likewise.")
 @click.option("--before", help="Older than the event with this id: the next page.")
+@click.option("--ids", is_flag=True, help="Show the beginning of each event's id, for 'mailnod explain'.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most this many.")
 @json_option
 @pass_cli
@@ -51,6 +52,7 @@ def events(
     since: str | None,
     until: str | None,
     before: str | None,
+    ids: bool,
     limit: int,
     as_json: bool,
 ) -> None:
@@ -81,7 +83,7 @@ def events(
 
         console = make_console()
         title = f"{count(len(found), 'event')}, newest first"
-        console.print(make_event_table(found, title=title, width=console.width))
+        console.print(make_event_table(found, title=title, width=console.width, ids=ids))
         if len(found) == limit:
             click.echo(f"Older ones: --before {found[-1].event.id.hex()}")
     waiting = describe_waiting(cli)

@@ -21,6 +21,7 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "work": ("mailnod.cli.work:work", "Take in and judge hits until stopped."),
     "forward": ("mailnod.cli.forward:forward", "Take in this host's hits until stopped; judge nothing."),
     "events": ("mailnod.cli.events:events", "Show opens and clicks, newest first."),
+    "explain": ("mailnod.cli.explain:explain", "Lay open how one event was judged, and why."),
     "rejudge": ("mailnod.cli.rejudge:rejudge", "Judge stored events again by the rules of today."),
     "deliveries": ("mailnod.cli.deliveries:deliveries", "Show which mail was tracked, for whom, and why."),
     "stats": ("mailnod.cli.stats:stats", "Count opens and clicks of people and of machines."),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
+from mailnod.cli.event_table import SHORT_ID
 from mailnod.cli.output import clean, count, format_time, make_console, make_table, print_json, stack
 from mailnod.cli.times import read_time
 from mailnod.model import Classification, EventFilter
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
 
     from mailnod.rejudge import Batch, Rejudgement
 
-__all__ = ["SHORT_ID", "rejudge"]
-
-#: As many digits of an id name one event, but for a rare chance; ``mailnod explain`` takes them.
-SHORT_ID = 18
+__all__ = ["rejudge"]
 
 
 class _Totals:
