@@ -124,11 +124,13 @@ class PostgresServer:
             self._process = None
 
     def kill(self) -> None:
-        """Kill the server; its processes end when they notice."""
+        """Kill the server, and wait until those of its processes are gone that notice it later."""
         if self._process is not None:
+            processes = [Path(f"/proc/{pid}") for pid in self._list_processes()]
             self._process.kill()
             self._process.wait(60)
             self._process = None
+            wait_until(lambda: not any(process.exists() for process in processes))
 
     def pause(self) -> None:
         """Let every process of the server stand still, until :meth:`go_on`."""
@@ -185,7 +187,10 @@ class PostgresServer:
         return True
 
     def _signal_all(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-        for pid in [self._process.pid, *map(int, children)]:
+        for pid in self._list_processes():
             os.kill(pid, number)
+
+    def _list_processes(self) -> list[int]:
+        assert self._process is not None, "the server runs"
+        pid = self._process.pid
+        return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
