@@ -13,6 +13,8 @@ from mailnod.model import Classification, Signal
 
 __all__ = ["Bots", "names_system"]
 
+_CRAWLER = Signal(code="ua.crawler_list", weight=97, source="the list of the package crawler-user-agents")
+
 #: Phones of the maker Cubot, whose name would read as a bot's.
 _CUBOT = re.compile(r"CUBOT", re.IGNORECASE)
 
@@ -101,7 +103,6 @@ def _read_crawlers() -> list[_Entry]:
     """Read the patterns of crawler-user-agents; those of mailbox proxies are met by earlier rules."""
     from crawleruseragents import CRAWLER_USER_AGENTS_DATA  # type: ignore[import-untyped]
 
-    signal = Signal(code="ua.crawler_list", weight=97, source="crawler-user-agents")
     classes = {
         "social-preview": Classification.LINK_PREVIEW_BOT,
         "scanner": Classification.SECURITY_SCANNER,
@@ -114,7 +115,7 @@ def _read_crawlers() -> list[_Entry]:
             _Entry(
                 # The list quotes some characters that Rust does not let be quoted.
                 pattern=re.sub(r"\\([/\-_:;,@<>=\"'! ])", r"\1", one["pattern"]),
-                finding=Finding(signal=signal, classification=classification),
+                finding=Finding(signal=_CRAWLER, classification=classification),
                 library="http-library" in tags,
                 bare=False,
             )

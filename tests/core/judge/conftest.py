@@ -87,6 +87,20 @@ def judge_one(
 
 
 @pytest.fixture
+def judge_all(judge: Judge, look_around: Callable[..., Window]) -> Callable[..., list[Verdict]]:
+    """Judge every observation of a sequence with all of it in sight."""
+
+    def judge_them(*observations: Observation, links: int = 5) -> list[Verdict]:
+        windows = [
+            look_around(*observations, links=links, delivery=int.from_bytes(one.delivery_id, "big"))
+            for one in observations
+        ]
+        return [judge.classify(one, window) for one, window in zip(observations, windows, strict=True)]
+
+    return judge_them
+
+
+@pytest.fixture
 def chrome() -> str:
     """Name a desktop Chrome."""
     return (

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import ua_parser
 
+import mailnod
 from mailnod.judge.agents import Agents
 from mailnod.model import Classification, Verdict
 
@@ -217,3 +222,26 @@ def test_word_within_a_word_is_no_phone(agents: Agents) -> None:
     """The word "brew" within another word says nothing of old phones."""
     agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 LibreWolf"
     assert agents.read(agent).client.device_type == "desktop"
+
+
+def test_missing_engine_falls_back(tmp_path: Path) -> None:
+    """Without ua-parser's own engine the same tables are searched by another one, and the answers are the same."""
+    packages = Path(ua_parser.__file__).parents[1]
+    for path in packages.iterdir():
+        if not path.name.startswith(("ua_parser_rs", "__editable__", "re2", "google_re2")):
+            (tmp_path / path.name).symlink_to(path)
+    code = (
+        "from mailnod.judge.agents import Agents; from mailnod.judge.knowledge import name_engine\n"
+        "agents = Agents(); print(name_engine())\n"
+        "for agent in ('Mozilla/5.0 (compatible; Examplebot/1.0)', 'Thunderbird/140.0 (X11; Linux x86_64)'):\n"
+        "    read = agents.read(agent); print(read.finding and read.finding.signal.code, read.client.client_name)"
+    )
+    source = Path(mailnod.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env={"PYTHONPATH": f"{source}:{tmp_path}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["basic", "ua.bot_word Examplebot", "None Thunderbird"]

@@ -15,20 +15,6 @@ CLOUD = "52.1.2.3"
 
 
 @pytest.fixture
-def judge_all(judge: Judge, look_around: Callable[..., Window]) -> Callable[..., list[Verdict]]:
-    """Judge every observation of a sequence with all of it in sight."""
-
-    def judge_them(*observations: Observation, links: int = 5) -> list[Verdict]:
-        windows = [
-            look_around(*observations, links=links, delivery=int.from_bytes(one.delivery_id, "big"))
-            for one in observations
-        ]
-        return [judge.classify(one, window) for one, window in zip(observations, windows, strict=True)]
-
-    return judge_them
-
-
-@pytest.fixture
 def click(
     observe: Callable[..., Observation], chrome: str, chrome_headers: dict[str, str]
 ) -> Callable[..., Observation]:
