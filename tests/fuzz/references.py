@@ -48,7 +48,8 @@ KNOWN = (
     ),
     Difference(
         "foreign content left open",
-        r"<(?:svg|math)(?s:.)*</(?!svg|math|p>|br>|g>|desc>|foreignobject>|mi>)[a-z]",
+        r"<(?:svg|math)(?s:.)*</(?!svg|math|p>|br>|g>|desc>|foreignobject>|mi>)[a-z]"
+        r"|<(g|desc|foreignobject|mi)>(?s:.)*<(?:svg|math)(?s:.)*</\1>",
         _BOTH,
         "The end tag of an HTML element around an svg or math ends that too; the lexer does not know which are open.",
     ),

@@ -74,6 +74,20 @@ def test_removed_attribute_is_not_proven() -> None:
     assert not is_proven(compile_html(html), scan(html))
 
 
+def test_hidden_link_is_not_proven() -> None:
+    """Where a link is added, the filled text has to be read afresh."""
+    plan = compile_plan(
+        HTML,
+        base_url="https://t.example",
+        tag_link=lambda index, url: "t" * 16,
+        track_opens=True,
+        track_clicks=True,
+        honeypot=True,
+    )
+    assert plan.honeypot is not None
+    assert not is_proven(plan, scan(HTML))
+
+
 def test_other_text_is_not_proven() -> None:
     """Pieces that are not the source with its edits, and links that the scan did not find, are not proven."""
     plan = compile_html(HTML)
