@@ -27,6 +27,8 @@ _GAP_S = 3.0
 _READING_S = 5.0
 #: What a client does within this many seconds of following a hidden link is part of the same walk (mautic 9798).
 _TRAP_S = 10.0
+#: A double tap is a reader's; nobody comes upon one link again and again.
+_MOST_TRAPS_READ = 2
 #: Scanners come early; a hidden link that is followed later may be a screen reader's.
 _SCANNING_S = 60.0
 #: Networks that rent servers or carry mail; people are rare there.
@@ -99,10 +101,10 @@ def _set_scene(observation: Observation, window: Window, network_of: Callable[[s
 def _weigh_trap(scene: _Scene) -> Signal | None:
     """Find the scanner that follows a hidden link, and what else it does around that."""
     judged = scene.judged.hit
-    for one in scene.own:
-        same = one.hit.honeypot and _near(one.hit, judged) and one.hit.user_agent == judged.user_agent
-        if same and abs(_seconds(one.hit, judged)) <= _TRAP_S and not _is_read(scene, one.hit):
-            return _TRAPPED
+    near = (one.hit for one in scene.own if one.hit.honeypot and abs(_seconds(one.hit, judged)) <= _TRAP_S)
+    traps = [hit for hit in near if hit.user_agent == judged.user_agent and _near(hit, judged)]
+    if len(traps) > _MOST_TRAPS_READ or any(not _is_read(scene, trap) for trap in traps):
+        return _TRAPPED
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -118,6 +119,21 @@ def test_haste_is_no_readers(judge_all: JudgeAll, act: Act, hits: list[tuple[flo
     verdicts = judge_all(*(act(after_s, what) for after_s, what in hits))
     trap = next(verdict for (_, what), verdict in zip(hits, verdicts, strict=True) if what == "trap")
     assert trap.machine
+
+
+def test_double_tap_is_a_readers_and_more_are_not(judge_all: JudgeAll, act: Act) -> None:
+    """Twice within seconds may be a person's; three times is a program's."""
+    hits = [act(400, "open"), act(430, "trap"), act(431, "trap")]
+    assert [verdict.machine for verdict in judge_all(*hits)] == [False, False, False]
+    assert [verdict.machine for verdict in judge_all(*hits, act(432, "trap"))] == [False, True, True, True]
+
+
+def test_flood_of_hidden_links_is_judged_in_time(judge_all: JudgeAll, act: Act) -> None:
+    """A window full of them costs no more than one full of others; the limit is generous and guards against a hang."""
+    start = time.perf_counter()
+    verdicts = judge_all(act(400, "open"), *(act(430 + number / 100, "trap") for number in range(199)))
+    assert all(verdict.machine for verdict in verdicts[1:])
+    assert time.perf_counter() - start < 30
 
 
 def test_server_is_no_reader(judge_all: JudgeAll, act: Act) -> None:
