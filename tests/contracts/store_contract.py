@@ -28,6 +28,8 @@ from mailnod.model import (
     Observation,
     Overflow,
     Publication,
+    Term,
+    TermField,
     Verdict,
 )
 from mailnod.store.base import WORKER_LEASE, GroupBy, Store
@@ -749,6 +751,68 @@ class StoreContract:
         assert find(recipient="bo@example.com") == [scanned.id]
         assert find(recipient="%") == []
         assert find(since=after(2), until=after(4)) == [scanned.id, clicked.id]
+
+    def test_terms_narrow_the_events(self, store: Store) -> None:
+        """Each term lets through exactly what it names, or all but that; what is unknown matches nothing."""
+        news = make_delivery("ann@example.com", tags=("a", 'b,"a'), subject="Big NEWS")
+        bill = make_delivery("bo@mail.example.org", campaign=None, route="bills", tags=('x"a',))
+        store.add_deliveries([news, bill])
+        url = "https://shop.example/A?to=ann"
+        opened, clicked = make_observation(news.id, at=after(1)), make_observation(news.id, at=after(2), kind="click")
+        scanned = make_observation(bill.id, at=after(3), kind="click", url=url)
+        unknown = make_observation(b"8 bytes.", at=after(4))
+        machine = make_verdict(machine=True, reason_codes=("ua.bot", "speed"), proxy_type="gmail")
+        self.publish(
+            store, (opened, make_verdict()), (clicked, make_verdict()), (scanned, machine), (unknown, make_verdict())
+        )
+        everything = [unknown.id, scanned.id, clicked.id, opened.id]
+
+        def find(field: TermField, *values: str) -> Sequence[bytes]:
+            found, rest = (
+                [
+                    record.event.id
+                    for record in store.get_events(
+                        EventFilter(terms=(Term(field=field, values=values, negated=negated),))
+                    )
+                ]
+                for negated in (False, True)
+            )
+            assert sorted([*found, *rest]) == sorted(everything)
+            return found
+
+        assert find("kind", "click") == [scanned.id, clicked.id]
+        assert find("class", "generic_bot", "suspicious") == [scanned.id]
+        assert find("campaign", "spring") == find("route", "news") == [clicked.id, opened.id]
+        assert find("message", news.envelope.message_id) == [clicked.id, opened.id]
+        assert find("rcpt", "ANN@example.com", "nobody@x.y") == [clicked.id, opened.id]
+        assert find("rcpt", "@mail.example.org") == [scanned.id]
+        assert find("tag", "a") == [clicked.id, opened.id]
+        assert find("tag", 'x"a', "none") == [scanned.id]
+        assert find("reason", "speed") == find("proxy", "gmail") == [scanned.id]
+        assert find("is", "machine") == find("url", "SHOP.example/a?to") == [scanned.id]
+        assert find("link", "https://shop.example/A") == [scanned.id]
+        assert find("subject", "big news") == [clicked.id, opened.id]
+        assert find("text", "@mail.", "big") == [scanned.id, clicked.id, opened.id]
+        assert find("device", "mobile") == find("is", "person") == [unknown.id, clicked.id, opened.id]
+        assert find("client", "MAIL") == find("ruleset", "1") == everything
+        assert find("is", "first", "revised") == everything
+        both = (Term(field="kind", values=("click",)), Term(field="is", values=("machine",), negated=True))
+        assert [record.event.id for record in store.search_events(EventFilter(terms=both)).records] == [clicked.id]
+        assert store.count_events(EventFilter(terms=both)) == 1
+
+    def test_search_goes_on_where_its_effort_ended(self, store: Store) -> None:
+        """Pages of a search with few matches join to what there is, each saying how far back it came."""
+        hits = [make_observation(b"8 bytes.", at=after(i), ip=None) for i in range(3)]
+        self.publish(store, *((hit, make_verdict(machine=not i)) for i, hit in enumerate(hits)))
+        found: list[bytes] = []
+        wanted = EventFilter(machine=True, limit=2)
+        while True:
+            page = store.search_events(wanted)
+            found += [record.event.id for record in page.records]
+            if page.next_id is None:
+                break
+            wanted = replace(wanted, before_id=page.next_id)
+        assert found == [hits[0].id]
 
     def test_pages_join_without_gap_or_overlap(self, store: Store) -> None:
         """Paging by the last id seen walks through all events once, equal times included."""

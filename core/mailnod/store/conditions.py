@@ -17,7 +17,16 @@ from mailnod.store.deliveries import WENT_TO
 from mailnod.store.observations import KINDS
 from mailnod.store.rows import to_text
 
-__all__ = ["Condition", "find_deliveries", "find_links", "find_mailings", "list_conditions"]
+__all__ = [
+    "Condition",
+    "find_deliveries",
+    "find_links",
+    "find_mailings",
+    "fold",
+    "list_conditions",
+    "list_terms",
+    "part_recipients",
+]
 
 #: Up to so many deliveries, mailings or links of a filter are looked at one by one; beyond them, events by their time.
 MOST_DELIVERIES = 500
@@ -76,12 +85,12 @@ def list_conditions(connection: sqlite3.Connection, filter: EventFilter) -> list
     It speaks of a row of events ``e``, observations ``o``, verdicts ``v``, deliveries ``d``, mailings ``m`` and links
     ``l``.
     """
-    return [_translate(connection, term) for term in _list_terms(filter)]
+    return [_translate(connection, term) for term in list_terms(filter)]
 
 
 def find_deliveries(connection: sqlite3.Connection, filter: EventFilter) -> list[int] | None:
     """Return the deliveries that a filter names; None where it names none, or too many."""
-    for term in _list_terms(filter):
+    for term in list_terms(filter):
         if term.negated or term.field not in ("message", "rcpt"):
             continue
         found: set[int] = set()
@@ -95,7 +104,7 @@ def find_deliveries(connection: sqlite3.Connection, filter: EventFilter) -> list
 
 def find_links(connection: sqlite3.Connection, filter: EventFilter) -> list[int] | None:
     """Return the links that a filter names; None where it names none, or too many."""
-    for term in _list_terms(filter):
+    for term in list_terms(filter):
         if term.field == "link" and not term.negated and len(term.values) <= MOST_ARMS:
             rows = connection.execute(f"SELECT id FROM links WHERE value IN {_LIST}", (_dump(term),))
             return [link for (link,) in rows]
@@ -104,7 +113,7 @@ def find_links(connection: sqlite3.Connection, filter: EventFilter) -> list[int]
 
 def find_mailings(connection: sqlite3.Connection, filter: EventFilter) -> list[int] | None:
     """Return the mailings that a filter names by campaign, route or tag; None where it names none, or too many."""
-    named = [t for t in _list_terms(filter) if not t.negated and t.field in ("campaign", "route", "tag")]
+    named = [t for t in list_terms(filter) if not t.negated and t.field in ("campaign", "route", "tag")]
     conditions = [_translate(connection, term) for term in named]
     ((newest,),) = connection.execute("SELECT coalesce(max(id), 0) FROM mailings").fetchall()
     if not conditions or newest > MOST_MAILINGS:
@@ -116,7 +125,7 @@ def find_mailings(connection: sqlite3.Connection, filter: EventFilter) -> list[i
     return mailings if len(mailings) <= MOST_ARMS else None
 
 
-def _list_terms(filter: EventFilter) -> Iterator[Term]:
+def list_terms(filter: EventFilter) -> Iterator[Term]:
     """Yield every wish of a filter but those for a time, in the one form that the query language has."""
     named: dict[TermField, str | None] = {
         "kind": filter.kind,
@@ -145,18 +154,18 @@ def _translate(connection: sqlite3.Connection, term: Term) -> Condition:
         condition = _match_recipients(connection, term)
     elif term.field in _TEXTS:
         text = _TEXTS[term.field]
-        condition = Condition(" OR ".join(f"instr({text}, ?)" for _ in term.values), tuple(map(_fold, term.values)))
+        condition = Condition(" OR ".join(f"instr({text}, ?)" for _ in term.values), tuple(map(fold, term.values)))
     elif term.field in _IDS:
         condition = Condition(_IDS[term.field], (_dump(term),))
     else:
-        values = map(_fold, term.values) if term.field == "client" else map(to_text, term.values)
+        values = map(fold, term.values) if term.field == "client" else map(to_text, term.values)
         condition = Condition(f"{_COLUMNS[term.field]} IN {_LIST}", (json.dumps(list(values)),))
     # What is not known matches nothing.
     return Condition(f"{'NOT ' if term.negated else ''}coalesce(({condition.sql}) <> 0, FALSE)", condition.values)
 
 
 def _match_recipients(connection: sqlite3.Connection, term: Term) -> Condition:
-    addresses, domains = _part_recipients(term)
+    addresses, domains = part_recipients(term)
     hashes = [consents.find_recipient(connection, address) for address in addresses]
     marks = ", ".join("?" * len(hashes))
     parts = [Condition(f"EXISTS (SELECT 1 {_RECIPIENTS} AND r.hash IN ({marks}))", tuple(hashes))] if hashes else []
@@ -169,7 +178,7 @@ def _select_deliveries(connection: sqlite3.Connection, term: Term) -> Iterator[C
     if term.field == "message":
         yield Condition(f"SELECT seq FROM deliveries WHERE message_id IN {_LIST}", (_dump(term),))
         return
-    addresses, domains = _part_recipients(term)
+    addresses, domains = part_recipients(term)
     for address in addresses:
         yield Condition(WENT_TO, (consents.find_recipient(connection, address),))
     if domains:
@@ -181,7 +190,7 @@ def _select_deliveries(connection: sqlite3.Connection, term: Term) -> Iterator[C
         )
 
 
-def _part_recipients(term: Term) -> tuple[list[str], list[str]]:
+def part_recipients(term: Term) -> tuple[list[str], list[str]]:
     """Return the addresses and the domains that a term names: a domain stands alone, or after an @."""
     addresses = [value for value in term.values if "@" in value.strip("@")]
     domains = [get_domain(f"x@{value.lstrip('@')}") for value in term.values if value not in addresses]
@@ -192,6 +201,6 @@ def _dump(term: Term) -> str:
     return json.dumps([to_text(value) for value in term.values])
 
 
-def _fold(value: str) -> str:
-    # As lower() of SQLite does, which knows ASCII alone.
+def fold(value: str) -> str:
+    """Return text as ``lower()`` of SQLite does, which knows ASCII alone."""
     return "".join(c.lower() if c.isascii() else c for c in to_text(value))

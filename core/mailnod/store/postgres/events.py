@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from mailnod.model import Event, EventFilter, EventRecord, Observation, Publication, Verdict
+from mailnod.model import Event, EventFilter, EventPage, EventRecord, Observation, Publication, Verdict
+from mailnod.store.conditions import Condition, list_terms
 from mailnod.store.events import TYPES
-from mailnod.store.postgres.deliveries import DELIVERY_FIELDS, WENT_TO
+from mailnod.store.postgres.conditions import list_bounds, list_conditions
+from mailnod.store.postgres.deliveries import DELIVERY_FIELDS
 from mailnod.store.postgres.observations import OBSERVATION_FIELDS, OBSERVATION_JOINS
 from mailnod.store.postgres.rollups import Moves
 from mailnod.store.postgres.server import Connection
@@ -28,11 +30,18 @@ from mailnod.store.rows import (
     read_observation,
     read_verdict,
     to_micros,
-    to_text,
     write_verdict,
 )
 
-__all__ = ["count_events", "find_events", "get_events", "get_judged", "get_verdicts", "publish"]
+__all__ = [
+    "count_events",
+    "find_events",
+    "get_events",
+    "get_judged",
+    "get_verdicts",
+    "publish",
+    "search_events",
+]
 
 _EVENT_FIELDS = f"{list_columns(EVENT_COLUMNS, of='e')}, {list_columns(VERDICT_COLUMNS, of='v')}"
 _JOINS = f"""
@@ -47,11 +56,11 @@ _JUDGED = f"""
     LEFT JOIN mailnod.events AS e ON e.observation_id = o.id AND e.delivery_id = o.delivery_id {_JOINS}
     WHERE o.id = ANY(%s)
 """
-_RECORDS = f"""
-    SELECT {OBSERVATION_FIELDS}, {_EVENT_FIELDS}, {DELIVERY_FIELDS}
+_SOURCE = f"""
     FROM mailnod.events AS e
     JOIN mailnod.observations AS o ON o.id = e.observation_id AND o.delivery_id = e.delivery_id {_JOINS}
 """
+_RECORDS = f"SELECT {OBSERVATION_FIELDS}, {_EVENT_FIELDS}, {DELIVERY_FIELDS} {_SOURCE}"
 _EARLIEST = """
     SELECT asked.delivery_id, asked.type, asked.machine, e.occurred_at, e.observation_id
     FROM unnest(%s::bytea[], %s::text[], %s::boolean[]) AS asked (delivery_id, type, machine),
@@ -74,6 +83,9 @@ _SET_EVENTS = """
         seq = excluded.seq, machine = excluded.machine, counted = excluded.counted,
         classification = excluded.classification, first = excluded.first
 """
+
+#: How many events one search looks at.
+_LOOKED_AT = 5_000
 
 #: What "first" is about: delivery, type of event, and whether a machine is behind it.
 _Class = tuple[bytes, str, bool]
@@ -125,36 +137,47 @@ def publish(
     return published
 
 
-def get_events(connection: Connection, filter: EventFilter, *, recipient: bytes | None) -> list[EventRecord]:
+def search_events(connection: Connection, filter: EventFilter, *, key: bytes) -> EventPage:
+    """Return one page of what :func:`get_events` would, looking at so many events at most.
+
+    A filter that names messages or recipients is narrowed by their indexes, and needs no such bound.
+
+    :param key: the key under which the store hashes addresses.
+    """
+    conditions = list(list_conditions(filter, key=key))
+    named = any(term.field in ("message", "rcpt") and not term.negated for term in list_terms(filter))
+    floor = None if named else _find_floor(connection, filter)
+    if floor is not None:
+        conditions.append(Condition("(e.occurred_at, e.observation_id) >= (%s, %s)", floor))
+    records = tuple(_select(connection, conditions, order="DESC", limit=_cap(filter)))
+    if len(records) == _cap(filter):
+        return EventPage(records=records, next_id=records[-1].event.id, searched_to=None)
+    if floor is None:
+        return EventPage(records=records, next_id=None, searched_to=None)
+    return EventPage(records=records, next_id=floor[1], searched_to=from_micros(floor[0]))
+
+
+def get_events(connection: Connection, filter: EventFilter, *, key: bytes) -> list[EventRecord]:
     """Return events with the facts that they were judged from, newest first.
 
-    :param recipient: the hash of the address that the filter names.
+    :param key: the key under which the store hashes addresses.
     """
-    where, values = _join(_restrict(filter, recipient))
-    rows = connection.execute(
-        f"{_RECORDS} WHERE {where} ORDER BY e.occurred_at DESC, e.observation_id DESC LIMIT %s".encode(),
-        (*values, min(max(filter.limit, 1), 10_000)),
-    )
-    return [_read_record(row) for row in rows]
+    return _select(connection, list(list_conditions(filter, key=key)), order="DESC", limit=_cap(filter))
 
 
 def get_judged(
-    connection: Connection, filter: EventFilter, *, after: tuple[datetime, bytes] | None, recipient: bytes | None
+    connection: Connection, filter: EventFilter, *, after: tuple[datetime, bytes] | None, key: bytes
 ) -> list[EventRecord]:
     """Return events with the facts that they were judged from, oldest first.
 
     :param after: time and id of the event that the page begins behind.
-    :param recipient: the hash of the address that the filter names.
+    :param key: the key under which the store hashes addresses.
     """
-    where, values = _join(_restrict(filter, recipient))
+    conditions = list(list_conditions(filter, key=key))
     if after is not None:
-        where += " AND (e.occurred_at, e.observation_id) > (%s, %s)"
-        values += [to_micros(after[0]), after[1]]
-    rows = connection.execute(
-        f"{_RECORDS} WHERE {where} ORDER BY e.occurred_at, e.observation_id LIMIT %s".encode(),
-        (*values, min(max(filter.limit, 1), 10_000)),
-    )
-    return [_read_record(row) for row in rows]
+        behind = "(e.occurred_at, e.observation_id) > (%s, %s)"
+        conditions.append(Condition(behind, (to_micros(after[0]), after[1])))
+    return _select(connection, conditions, order="ASC", limit=_cap(filter))
 
 
 def find_events(connection: Connection, prefix: str, *, limit: int) -> list[EventRecord]:
@@ -164,14 +187,13 @@ def find_events(connection: Connection, prefix: str, *, limit: int) -> list[Even
     return [_read_record(row) for row in connection.execute(query.encode(), (*bounds, limit))]
 
 
-def count_events(connection: Connection, filter: EventFilter, *, recipient: bytes | None) -> int:
-    """Return how many events there are."""
-    where, values = _join(_restrict(filter, recipient))
-    query = (
-        "SELECT count(*) FROM mailnod.events AS e LEFT JOIN mailnod.deliveries AS d ON d.id = e.delivery_id "
-        f"WHERE {where}"
-    )
-    ((number,),) = connection.execute(query.encode(), values).fetchall()
+def count_events(connection: Connection, filter: EventFilter, *, key: bytes) -> int:
+    """Return how many events there are.
+
+    :param key: the key under which the store hashes addresses.
+    """
+    where, values = _join(list_conditions(filter, key=key))
+    ((number,),) = connection.execute(f"SELECT count(*) {_SOURCE} WHERE {where}".encode(), values).fetchall()
     return int(number)
 
 
@@ -244,32 +266,29 @@ def _read_record(row: Sequence[Any]) -> EventRecord:
     )
 
 
-def _join(conditions: Iterable[tuple[str, Sequence[Any]]]) -> tuple[str, list[Any]]:
+def _find_floor(connection: Connection, filter: EventFilter) -> tuple[int, bytes] | None:
+    """Return time and id of the last event that one search looks at; None where there are no more than that."""
+    where, values = _join(list_bounds(filter))
+    query = f"""
+        SELECT e.occurred_at, e.observation_id FROM mailnod.events AS e WHERE {where}
+        ORDER BY e.occurred_at DESC, e.observation_id DESC OFFSET {_LOOKED_AT - 1} LIMIT 1
+    """
+    row = connection.execute(query.encode(), values).fetchone()
+    return None if row is None else (row[0], bytes(row[1]))
+
+
+def _select(connection: Connection, conditions: Sequence[Condition], *, order: str, limit: int) -> list[EventRecord]:
+    where, values = _join(conditions)
+    query = f"{_RECORDS} WHERE {where} ORDER BY e.occurred_at {order}, e.observation_id {order} LIMIT %s"
+    return [_read_record(row) for row in connection.execute(query.encode(), (*values, limit))]
+
+
+def _join(conditions: Iterable[Condition]) -> tuple[str, list[object]]:
     """Return conditions as one, with all values that are bound to it."""
-    pairs = list(conditions)
-    return " AND ".join(one for one, _ in pairs) or "true", [value for _, bound in pairs for value in bound]
+    found = list(conditions)
+    where = " AND ".join(f"({condition.sql})" for condition in found) or "true"
+    return where, [value for condition in found for value in condition.values]
 
 
-def _restrict(filter: EventFilter, recipient: bytes | None) -> Iterator[tuple[str, Sequence[Any]]]:
-    """Yield a condition, with the values bound to it, for each wish of a filter."""
-    equal = {
-        "e.type": None if filter.kind is None else TYPES[filter.kind],
-        "e.machine": filter.machine,
-        "e.classification": None if filter.classification is None else filter.classification.value,
-        "d.route": filter.route,
-        "d.campaign": filter.campaign,
-        "d.message_id": filter.message_id,
-        "coalesce(d.test, false)": filter.test,
-    }
-    for column, value in equal.items():
-        if value is not None:
-            yield f"{column} = %s", [to_text(value) if isinstance(value, str) else value]
-    if recipient is not None:
-        yield f"e.delivery_id IN ({WENT_TO})", [recipient]
-    if filter.since is not None:
-        yield "e.occurred_at >= %s", [to_micros(filter.since)]
-    if filter.until is not None:
-        yield "e.occurred_at < %s", [to_micros(filter.until)]
-    if filter.before_id is not None:
-        key = "SELECT occurred_at, observation_id FROM mailnod.events WHERE observation_id = %s"
-        yield f"(e.occurred_at, e.observation_id) < ({key})", [filter.before_id]
+def _cap(filter: EventFilter) -> int:
+    return min(max(filter.limit, 1), 10_000)

@@ -180,13 +180,12 @@ class PostgresStore:
     def get_events(self, filter: EventFilter) -> list[EventRecord]:
         """Return events with their latest verdict, newest first."""
         with self._server.read() as connection:
-            return events.get_events(connection, filter, recipient=self._find(connection, filter))
+            return events.get_events(connection, filter, key=self._get_key(connection))
 
     def search_events(self, filter: EventFilter) -> EventPage:
         """Return one page of events with their latest verdict, newest first."""
-        found = self.get_events(filter)
-        more = len(found) == _cap(filter.limit)
-        return EventPage(records=tuple(found), next_id=found[-1].event.id if more else None, searched_to=None)
+        with self._server.read() as connection:
+            return events.search_events(connection, filter, key=self._get_key(connection))
 
     def find_events(self, prefix: str, *, limit: int = 2) -> list[EventRecord]:
         """Return the events whose ids begin so, by id."""
@@ -196,12 +195,12 @@ class PostgresStore:
     def get_judged(self, filter: EventFilter, *, after: tuple[datetime, bytes] | None = None) -> list[EventRecord]:
         """Return events with their latest verdict, oldest first."""
         with self._server.read() as connection:
-            return events.get_judged(connection, filter, after=after, recipient=self._find(connection, filter))
+            return events.get_judged(connection, filter, after=after, key=self._get_key(connection))
 
     def count_events(self, filter: EventFilter) -> int:
         """Return how many events there are."""
         with self._server.read() as connection:
-            return events.count_events(connection, filter, recipient=self._find(connection, filter))
+            return events.count_events(connection, filter, key=self._get_key(connection))
 
     def get_verdicts(self, observation_id: bytes) -> list[tuple[datetime, Verdict]]:
         """Return every verdict on an observation, oldest first."""
@@ -252,9 +251,6 @@ class PostgresStore:
     def close(self) -> None:
         """Close this process's connections; a later call opens them again."""
         self._server.close()
-
-    def _find(self, connection: Connection, filter: EventFilter) -> bytes | None:
-        return None if filter.recipient is None else self._hash(connection, filter.recipient)
 
     def _hash(self, connection: Connection, address: str) -> bytes:
         return hash_address(address, key=self._get_key(connection))
