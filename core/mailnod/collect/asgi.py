@@ -79,12 +79,10 @@ def make_app(
         if path is not None:
             await answer(path, scope, send)
             return
-        reply = None
-        if operations is not None and scope["method"] in ("GET", "HEAD"):
-            # Only what asks the disk takes the time that a thread costs.
-            plain = operations.reply_at_once(scope["path"])
-            reply = plain or await asyncio.to_thread(operations.reply, scope["path"])
-        reply = reply or NOT_FOUND
+        reply = NOT_FOUND
+        if operations is not None and scope["path"] in operations.paths:
+            # A thread, because some of them read files.
+            reply = await asyncio.to_thread(operations.reply, scope["method"], scope["path"])
         await _reply(reply if scope["method"] != "HEAD" else replace(reply, body=b""), send)
 
     return collector_app

@@ -26,7 +26,17 @@ from mailnod.html.urls import check_destination
 from mailnod.model import HONEYPOT_INDEX, Claims, Hit, Kind, Mode, Observation, Recorded, Reply, TokenState
 from mailnod.tokens import Keyring
 
-__all__ = ["NOT_FOUND", "PIXEL", "PIXEL_REPLY", "Collector", "Journal", "Request", "find_client", "keep_headers"]
+__all__ = [
+    "NOT_ALLOWED",
+    "NOT_FOUND",
+    "PIXEL",
+    "PIXEL_REPLY",
+    "Collector",
+    "Journal",
+    "Request",
+    "find_client",
+    "keep_headers",
+]
 
 log = logging.getLogger("mailnod.collect")
 
@@ -159,7 +169,7 @@ class Collector:
         :param request: as for :meth:`collect`, which does both steps.
         """
         if request.method not in ("GET", "HEAD"):
-            return _NOT_ALLOWED, None
+            return NOT_ALLOWED, None
         refusal = _refuse(request)
         if refusal is not None:
             return refusal, None
@@ -437,7 +447,8 @@ _NEUTRAL = _reply(
     b"<p>This link is hidden in the mail that you came from. Programs that check mail follow it, and can so be told "
     b"from people. You have missed nothing: please go back to the mail.</p>\n</html>\n",
 )
-_NOT_ALLOWED = _reply(405, (("Allow", "GET, HEAD"), ("Content-Type", "text/plain")), b"Method not allowed.\n")
+#: What any other method than GET and HEAD gets.
+NOT_ALLOWED = _reply(405, (("Allow", "GET, HEAD"), ("Content-Type", "text/plain")), b"Method not allowed.\n")
 #: What a click without a genuine token and tag gets, and every path that is not known.
 NOT_FOUND = _reply(404, (("Content-Type", "text/plain"),), b"Not found.\n")
 _LATER = _reply(503, (("Retry-After", "5"), ("Content-Type", "text/plain")), b"Please try again in a moment.\n")

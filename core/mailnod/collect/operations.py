@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
+from mailnod.collect.collector import NOT_ALLOWED
 from mailnod.collect.metrics import CONTENT_TYPE
 from mailnod.model import Reply
 
@@ -30,20 +31,20 @@ class Operations:
     ) -> None:
         self._find_troubles = find_troubles
         self._write_metrics = write_metrics
+        #: What is answered here; every other path is not.
+        self.paths = frozenset({*_SAME, "/-/ready", *(() if write_metrics is None else ("/-/metrics",))})
 
-    def reply_at_once(self, path: str) -> Reply | None:
-        """Return the reply to a path that asks for nothing that could take time; None for every other."""
-        return _AT_ONCE.get(path)
-
-    def reply(self, path: str) -> Reply | None:
-        """Return the reply to one of the other paths, which may read files; None where there is no such path."""
+    def reply(self, method: str, path: str) -> Reply:
+        """Return the reply to one of :attr:`paths`; it may read files."""
+        if method not in ("GET", "HEAD"):
+            return NOT_ALLOWED
         if path == "/-/ready":
             troubles = list(self._find_troubles())
             body = {"status": "unavailable" if troubles else "ready", "reasons": troubles}
             return _reply(503 if troubles else 200, "application/json", f"{json.dumps(body)}\n".encode())
         if path == "/-/metrics" and self._write_metrics is not None:
             return _reply(200, CONTENT_TYPE, self._write_metrics())
-        return None
+        return _SAME[path]
 
 
 def _reply(status: int, content_type: str, body: bytes) -> Reply:
@@ -51,7 +52,8 @@ def _reply(status: int, content_type: str, body: bytes) -> Reply:
     return Reply(status=status, headers=headers, body=body)
 
 
-_AT_ONCE = {
+#: What is the same at all times.
+_SAME = {
     # It says that the process answers, and nothing of its disks: to start it anew would not mend them.
     "/-/health": _reply(200, "application/json", b'{"status": "ok"}\n'),
     # A crawler that follows a tracked link is counted as a click, and finds nothing that it may list.

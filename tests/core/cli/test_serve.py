@@ -164,7 +164,7 @@ def test_operators_and_crawlers_get_an_answer(environ: dict[str, str], mail: lis
         assert get(port, "/-/health", method="HEAD").status == 200
         for path in ("/-/metrics", "/favicon.ico", "/-/", "/-/health/"):
             assert get(port, path).status == 404, path
-        assert get(port, "/-/health", method="POST").status == 404
+        assert get(port, "/-/health", method="POST").status == 405
 
 
 def test_metrics_sum_up_all_processes(environ: dict[str, str], mail: list[str]) -> None:
@@ -250,6 +250,19 @@ def test_oversized_requests_are_refused(environ: dict[str, str]) -> None:
         assert get(port, "/o/a.gif", Cookie="a" * 100_000).status == 431
         assert get(port, "/o/a.gif", method="POST").status == 405
         assert get(port, "/-/health").status == 200
+
+
+def test_description_of_the_endpoints_is_true(environ: dict[str, str], mail: list[str]) -> None:
+    """Whatever is sent to the endpoints, replies are as their description says: never an error, always the headers."""
+    description = Path(__file__).parents[3] / "docs" / "collector-openapi.yaml"
+    checks = ["not_a_server_error", "status_code_conformance", "content_type_conformance", "unsupported_method"]
+    checks += ["response_headers_conformance", "response_schema_conformance"]
+    options = ["--max-examples", "12", "--phases", "examples,coverage,fuzzing", "--checks", ",".join(checks)]
+    command = [sys.executable, "-m", "schemathesis.cli", "run", str(description), "--seed", "1", *options]
+    with serving(environ, "--metrics") as (_, port):
+        wait_for(lambda: get(port, "/-/ready").status == 200)
+        result = subprocess.run([*command, "--url", f"http://127.0.0.1:{port}"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_app_works_on_other_servers(environ: dict[str, str], mail: list[str], tracker: Tracker) -> None:

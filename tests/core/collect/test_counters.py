@@ -84,14 +84,11 @@ def test_readiness_names_its_reasons() -> None:
     """Trouble is 503 with every reason in JSON; health does not ask for any."""
     troubles = ["hits are lost"]
     operations = Operations(find_troubles=lambda: troubles)
-    reply = operations.reply("/-/ready")
-    assert reply is not None
+    reply = operations.reply("GET", "/-/ready")
     assert (reply.status, reply.body) == (503, b'{"status": "unavailable", "reasons": ["hits are lost"]}\n')
-    health = operations.reply_at_once("/-/health")
-    assert health is not None
-    assert health.status == 200
+    assert operations.reply("GET", "/-/health").status == 200
     troubles.clear()
-    reply = operations.reply("/-/ready")
-    assert reply is not None
+    reply = operations.reply("GET", "/-/ready")
     assert (reply.status, reply.body) == (200, b'{"status": "ready", "reasons": []}\n')
-    assert operations.reply("/-/metrics") is None
+    assert operations.reply("POST", "/-/ready").status == 405
+    assert "/-/metrics" not in operations.paths
