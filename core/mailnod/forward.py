@@ -28,6 +28,9 @@ log = logging.getLogger("mailnod.forward")
 PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
 
+#: How often journals are looked through for damage, besides the first time.
+VERIFY_S = 3600.0
+
 
 class Forwarder:
     """Empties one folder of journals; one thread of one process does it, all others stand by.
@@ -57,6 +60,7 @@ class Forwarder:
         self._settle_s = settle_s
         self._spool_folders = tuple(spool_folders)
         self._batch = batch
+        self._verified_at: float | None = None
         self._secret = secrets.token_hex(4)
 
     def forward(self, *, go_on: Callable[[], bool]) -> int:
@@ -66,6 +70,10 @@ class Forwarder:
         :returns: how many observations were new to the store.
         :raises StoreUnavailableError: the store cannot take them; they stay in their journals.
         """
+        now = time.monotonic()
+        verify = self._verified_at is None or now - self._verified_at >= VERIFY_S
+        if verify:
+            self._verified_at = now
         return drain(
             self._journal_folder,
             self._store,
@@ -74,6 +82,7 @@ class Forwarder:
             batch=self._batch,
             on_recorded=self._notify_recorded(),
             go_on=go_on,
+            verify=verify,
         )
 
     def forward_once(self, *, stop: threading.Event | None = None) -> int | None:

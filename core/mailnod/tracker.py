@@ -105,6 +105,7 @@ class Tracker:
             journal_folder=settings.journal_folder,
             spool_folders=spool_folders,
             shared=not isinstance(settings.database, Path),
+            store_path=settings.database if isinstance(settings.database, Path) else None,
             judge=Judge(networks=settings.networks_file),
             plugins=self.plugins,
             clock=self.clock,

@@ -18,6 +18,7 @@ from mailnod.model import Observation, Publication, Verdict, Window
 from mailnod.plugins import Plugins
 from mailnod.store.base import REJUDGE_LEASE, WORKER_LEASE, Store
 from mailnod.store.holding import LEASE_S, Lease, name_holder
+from mailnod.store.integrity import Inspector
 
 __all__ = ["LEASE_S", "PAUSE_S", "Lease", "WorkDone", "Worker", "name_holder"]
 
@@ -51,6 +52,7 @@ class Worker:
     :param journal_folder: where the journals of this host lie.
     :param shared: whether other hosts use the store too: then each of them forwards its own hits, and one of them
         judges.
+    :param store_path: the store's file, which is looked at now and then; None where it has none.
     """
 
     def __init__(
@@ -64,8 +66,10 @@ class Worker:
         settle_s: float,
         spool_folders: Sequence[Path] = (),
         shared: bool = False,
+        store_path: Path | None = None,
     ) -> None:
         self._store = store
+        self._inspector = Inspector(store, path=store_path, journal_folder=journal_folder)
         #: Brings what the processes of this host have written down into the store.
         self.forwarder = Forwarder(
             store=store,
@@ -112,6 +116,8 @@ class Worker:
             if shared:
                 # Hits of this host do not wait in their journals until the hits of all hosts are judged.
                 drained += self.forwarder.forward_once() or 0
+        if not (drained or judged) and lease.keep():
+            self._inspector.inspect(now=self._clock.now())
         return WorkDone(drained=drained, judged=judged, published=published, revised=revised)
 
     def run(self, stop: threading.Event, *, report: Callable[[WorkDone], None] | None = None) -> None:

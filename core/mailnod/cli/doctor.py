@@ -89,6 +89,7 @@ def _examine(cli: CliContext) -> Iterator[Finding]:
     yield from _check_networks(settings.networks_file, now=cli.clock.now())
     yield from _check_engine()
     yield from _check_spool(settings)
+    yield from _check_health(settings)
 
 
 def _guarded(check: Callable[[CliContext], Iterator[Finding]], cli: CliContext) -> Iterator[Finding]:
@@ -265,6 +266,21 @@ def _check_spool(settings: Settings) -> Iterator[Finding]:
         )
     elif usable:
         yield _ok("spool", f"{usable[0]}, empty")
+
+
+def _check_health(settings: Settings) -> Iterator[Finding]:
+    from mailnod.store.integrity import read_health
+
+    health = read_health(settings.journal_folder)
+    if health is None:
+        return
+    looked = f"a worker looked at the store on {format_time(health.checked_at)}"
+    if health.file is not None and isinstance(settings.database, Path) and not settings.database.exists():
+        yield _broken("health", f"{looked}, and now it is gone: {settings.database}; put it back from a backup")
+    for problem in health.problems:
+        yield _broken("health", f"{looked}: {problem}")
+    if not health.problems:
+        yield _ok("health", f"{looked}, and it was sound")
 
 
 def _check_overflow(store: Store) -> Iterator[Finding]:

@@ -265,8 +265,11 @@ class Store(Protocol):
         """Return who holds a lease that has not expired; None where nobody does."""
         ...
 
-    def check(self) -> list[str]:
-        """Return what is wrong with the store, in words; empty where all is well. Reads everything once."""
+    def check(self, *, quick: bool = False) -> list[str]:
+        """Return what is wrong with the store, in words; empty where all is well. Reads everything once.
+
+        :param quick: look for damage only, and not at whether everything agrees.
+        """
         ...
 
     def close(self) -> None:

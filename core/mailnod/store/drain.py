@@ -89,6 +89,7 @@ def drain(
     batch: int = 500,
     on_recorded: Callable[[Observation], None] | None = None,
     go_on: Callable[[], bool] = lambda: True,
+    verify: bool = False,
     opens: OpenFile = open_file,
 ) -> int:
     """Move what every process, living or dead, has written down into the store.
@@ -103,6 +104,7 @@ def drain(
     :param batch: how many rows are moved in one transaction.
     :param on_recorded: called with each observation that was new to the store, after its commit.
     :param go_on: asked before each batch; False ends the drain there, and what is left waits for the next.
+    :param verify: look for damage in each journal first, which shows by nothing else where it spares the rows.
     :param opens: opens the file of a journal.
     :returns: how many observations were new to the store.
     :raises StoreUnavailableError: where the store cannot take them; they stay in their journals.
@@ -123,7 +125,7 @@ def drain(
 
     with contextlib.suppress(_EndedError):
         for path in sorted(folder.glob(f"*{SUFFIX}")):
-            _try_drain_file(path, take, go_on, batch=batch, opens=opens)
+            _try_drain_file(path, take, go_on, batch=batch, verify=verify, opens=opens)
         for spool_folder in spool_folders:
             if not replay(spool_folder, take, batch=batch, go_on=go_on):
                 raise _EndedError
@@ -136,9 +138,11 @@ class _EndedError(Exception):
     """The drain was told to end."""
 
 
-def _try_drain_file(path: Path, take: Take, go_on: Callable[[], bool], *, batch: int, opens: OpenFile) -> None:
+def _try_drain_file(
+    path: Path, take: Take, go_on: Callable[[], bool], *, batch: int, verify: bool, opens: OpenFile
+) -> None:
     try:
-        _drain_file(path, take, go_on, batch=batch, opens=opens)
+        _drain_file(path, take, go_on, batch=batch, verify=verify, opens=opens)
     except sqlite3.Error as error:
         if get_primary_code(error) in _PASSING:
             _log.info("journal %s is drained later: %s", path.name, error)
@@ -148,16 +152,27 @@ def _try_drain_file(path: Path, take: Take, go_on: Callable[[], bool], *, batch:
         _log.info("journal %s is drained later: %s", path.name, error.strerror)
 
 
-def _drain_file(path: Path, take: Take, go_on: Callable[[], bool], *, batch: int, opens: OpenFile) -> None:
+def _drain_file(
+    path: Path, take: Take, go_on: Callable[[], bool], *, batch: int, verify: bool, opens: OpenFile
+) -> None:
     lock = path.with_suffix(LOCK_SUFFIX)
     with _own_if_dead(lock) as dead:
         with _open(path, opens) as connection:
+            if verify:
+                _verify(connection)
             emptied = _move_rows(connection, take, go_on, batch=batch)
         if dead and emptied:
             path.unlink(missing_ok=True)
         elif dead:
             _log.error("journal %s holds rows that cannot be read; it is set aside", path.name)
             _rename(path)
+
+
+def _verify(connection: sqlite3.Connection) -> None:
+    with fork_gate:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(f"quick_check says: {found}")
 
 
 @contextlib.contextmanager

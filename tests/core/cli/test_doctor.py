@@ -124,6 +124,18 @@ def test_lost_and_capped_hits_show(run: Run, tracker: Tracker, campaign: None) -
     assert "7 clicks from 2026-03-01 12:00:00 to 2026-03-01 12:00:00, of 1 address" in shown
 
 
+def test_store_that_is_gone_is_broken(run: Run, environ: dict[str, str], tracker: Tracker, campaign: None) -> None:
+    """A store that a worker has seen, and that is not there any more, is no store before its first mail."""
+    # There is nothing else to do in this pass.
+    tracker.work_once()
+    tracker.close()
+    assert "it was sound" in run("doctor", "--json").stdout
+    for path in Path(environ["MAILNOD_DATABASE"]).parent.glob("mailnod.db*"):
+        if path.is_file():
+            path.unlink()
+    assert examine(run, exit_code=1) == {"health": "broken"}
+
+
 def test_folder_is_no_store(run: Run, environ: dict[str, str], tmp_path: Path) -> None:
     """A folder in the place of the database is called one, here and where events are looked at."""
     environ["MAILNOD_DATABASE"] = str(tmp_path)
