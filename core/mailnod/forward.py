@@ -11,14 +11,17 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from mailnod.clock import Clock
 from mailnod.errors import StoreError, describe_error
 from mailnod.plugins import Plugins
+from mailnod.settings import MAX_RETENTION_DAYS
 from mailnod.store.base import WORKER_LEASE, Store
 from mailnod.store.drain import drain, name_folder
 from mailnod.store.holding import Lease, name_holder
+from mailnod.store.scrub import scrub_journals
 
 __all__ = ["Forwarder"]
 
@@ -27,9 +30,8 @@ log = logging.getLogger("mailnod.forward")
 #: Pause between two passes, and the longest one while the store cannot be used.
 PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
-
-#: How often journals are looked through for damage, besides the first time.
-VERIFY_S = 3600.0
+#: How often journals are looked through for damage and rid of what was moved long ago, besides the first time.
+TEND_S = 3600.0
 
 
 class Forwarder:
@@ -60,7 +62,7 @@ class Forwarder:
         self._settle_s = settle_s
         self._spool_folders = tuple(spool_folders)
         self._batch = batch
-        self._verified_at: float | None = None
+        self._tended_at: float | None = None
         self._secret = secrets.token_hex(4)
 
     def forward(self, *, go_on: Callable[[], bool]) -> int:
@@ -71,10 +73,10 @@ class Forwarder:
         :raises StoreUnavailableError: the store cannot take them; they stay in their journals.
         """
         now = time.monotonic()
-        verify = self._verified_at is None or now - self._verified_at >= VERIFY_S
-        if verify:
-            self._verified_at = now
-        return drain(
+        tend = self._tended_at is None or now - self._tended_at >= TEND_S
+        if tend:
+            self._tended_at = now
+        moved = drain(
             self._journal_folder,
             self._store,
             settle_s=self._settle_s,
@@ -82,8 +84,15 @@ class Forwarder:
             batch=self._batch,
             on_recorded=self._notify_recorded(),
             go_on=go_on,
-            verify=verify,
+            verify=tend,
         )
+        if tend:
+            self.scrub()
+        return moved
+
+    def scrub(self) -> bool:
+        """Leave nothing of what was moved in the journals; False where one of them is in use at the moment."""
+        return scrub_journals(self._journal_folder, until=self._clock.now() - timedelta(days=MAX_RETENTION_DAYS))
 
     def forward_once(self, *, stop: threading.Event | None = None) -> int | None:
         """Move what lies in the folder now; None where another process is at it.

@@ -48,6 +48,7 @@ __all__ = [
     "Term",
     "TermField",
     "TokenState",
+    "Traces",
     "Verdict",
     "Window",
 ]
@@ -177,6 +178,8 @@ class Route:
     link_style: LinkStyle = "portable"
     #: Whether a link that people do not see is added where clicks are tracked, to tell scanners by.
     honeypot: bool = False
+    #: For how many days raw addresses, user agents and headers of hits are kept; None takes the setting.
+    retention_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -386,6 +389,20 @@ class OverflowCount:
     #: Times of the first and of the last such hit.
     first_at: datetime
     last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traces:
+    """What stays of a hit's raw address, user agent and headers once they are erased."""
+
+    #: 8 bytes each, keyed with a secret of the store: the same value gives the same hash in one store and nowhere else.
+    #: None where nothing was captured.
+    ip_hash: bytes | None
+    user_agent_hash: bytes | None
+    #: Class of the network, as the judge's tables name it; None where no list holds the address.
+    network: str | None
+    #: Lower case, sorted.
+    header_names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

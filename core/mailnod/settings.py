@@ -22,6 +22,9 @@ __all__ = ["PREFIX", "SETTINGS", "DatabaseUrl", "Setting", "Settings", "refuse_u
 #: What every setting's name begins with in an app's configuration and in the environment.
 PREFIX = "MAILNOD_"
 
+#: Nobody needs an address longer than this to tell a person from a machine.
+MAX_RETENTION_DAYS = 28
+
 Network = IPv4Network | IPv6Network
 
 
@@ -75,6 +78,7 @@ class Settings:
     settle_s: float = 10.0
     trusted_proxies: tuple[Network, ...] = ()
     test_recipients: tuple[str, ...] = ()
+    retention_days: int = MAX_RETENTION_DAYS
     worker: Literal["thread", "none"] = "thread"
     spool: Path | None = None
     networks: Path | None = None
@@ -237,6 +241,13 @@ def _read_cap(value: Any) -> int:
     return int(value)
 
 
+def _read_retention(value: Any) -> int:
+    days = int(value)
+    if not 0 <= days <= MAX_RETENTION_DAYS:
+        raise ValueError(f"is not between 0 and {MAX_RETENTION_DAYS}")
+    return days
+
+
 def _read_list(value: Any) -> list[str]:
     items = re.split(r"[,\s]+", value.strip()) if isinstance(value, str) else list(value)
     if not all(isinstance(item, str) for item in items):
@@ -304,6 +315,7 @@ _ROUTE_READERS: dict[str, Callable[[Any], Any]] = {
     "text_clicks": _read_bool,
     "link_style": str,
     "honeypot": _read_bool,
+    "retention_days": _read_retention,
 }
 
 
@@ -372,7 +384,8 @@ _TABLE = (
         doc="Kinds of mail by name. Options of a route: track_opens, track_clicks (both off), consent ('required', or "
         "'assumed' where you answer for it yourself), purpose, base_url, excluded_hosts, token_max_age_days, "
         "text_clicks (links in plain text too, where clicks are tracked; off), link_style ('portable', or 'short': see "
-        "the page on overrides for what that trades away), honeypot (a hidden link to tell scanners by; off).",
+        "the page on overrides for what that trades away), honeypot (a hidden link to tell scanners by; off), "
+        "retention_days (as the setting).",
     ),
     Setting(
         name="default_route",
@@ -434,6 +447,14 @@ _TABLE = (
         form="a whole number; 0 for no cap",
         doc="How many hits of one address (in IPv6: of one /64) a process records in a minute. Those beyond are "
         "answered as ever and counted.",
+    ),
+    Setting(
+        name="retention_days",
+        read=_read_retention,
+        default=MAX_RETENTION_DAYS,
+        form="days from 0 to 28",
+        doc="For how long the IP address, user agent and headers of a hit are kept. Then keyed hashes, the class of "
+        "the network, the names of the headers and the verdict stay; 0 keeps nothing longer than it takes to judge.",
     ),
     Setting(
         name="worker",

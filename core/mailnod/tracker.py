@@ -19,6 +19,7 @@ from mailnod.html.plan import Plan
 from mailnod.judge.classify import Judge
 from mailnod.model import DeliveryState, Envelope, Recorded, Reply
 from mailnod.plugins import Plugins
+from mailnod.report.retention import Retention
 from mailnod.send.consent import ConsentStore
 from mailnod.send.override import current_override
 from mailnod.send.policy import Layers, pick
@@ -110,6 +111,7 @@ class Tracker:
             plugins=self.plugins,
             clock=self.clock,
             settle_s=settings.settle_s,
+            retention=Retention.of(settings.routes, days=settings.retention_days),
         )
         self._background = Background(self._worker.run, name="mailnod-worker")
         self._failing: set[str] = set()

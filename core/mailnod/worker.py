@@ -6,7 +6,8 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from mailnod.assessor import Assessor
@@ -16,6 +17,7 @@ from mailnod.forward import Forwarder
 from mailnod.judge.classify import Judge
 from mailnod.model import Observation, Publication, Verdict, Window
 from mailnod.plugins import Plugins
+from mailnod.report.retention import Retention, Swept, sweep
 from mailnod.store.base import REJUDGE_LEASE, WORKER_LEASE, Store
 from mailnod.store.holding import LEASE_S, Lease, name_holder
 from mailnod.store.integrity import Inspector
@@ -27,6 +29,9 @@ log = logging.getLogger("mailnod.worker")
 #: Pause between two passes.
 PAUSE_S = 0.5
 BATCH = 500
+#: Pause between two sweeps, and after one that a reader kept from leaving nothing behind.
+SWEEP_S = 3600.0
+SWEEP_AGAIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +46,11 @@ class WorkDone:
     published: int = 0
     #: Events that later evidence changed.
     revised: int = 0
+    #: Hits whose raw facts were erased.
+    minimised: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.drained or self.judged)
+        return bool(self.drained or self.judged or self.minimised)
 
 
 class Worker:
@@ -64,6 +71,7 @@ class Worker:
         plugins: Plugins,
         clock: Clock,
         settle_s: float,
+        retention: Retention | None = None,
         spool_folders: Sequence[Path] = (),
         shared: bool = False,
         store_path: Path | None = None,
@@ -85,6 +93,9 @@ class Worker:
         self._plugins = plugins
         self._clock = clock
         self._settle_s = settle_s
+        self._retention = retention or Retention()
+        self._name_network = judge.name_network
+        self._swept_at: datetime | None = None
         self._secret = secrets.token_hex(4)
 
     def work_once(self) -> WorkDone | None:
@@ -118,7 +129,25 @@ class Worker:
                 drained += self.forwarder.forward_once() or 0
         if not (drained or judged) and lease.keep():
             self._inspector.inspect(now=self._clock.now())
-        return WorkDone(drained=drained, judged=judged, published=published, revised=revised)
+        minimised = self._sweep_in_time(judged, lease.keep)
+        return WorkDone(drained=drained, judged=judged, published=published, revised=revised, minimised=minimised)
+
+    def sweep(
+        self, *, report: Callable[[int], None] = lambda _: None, go_on: Callable[[], bool] = lambda: True
+    ) -> Swept:
+        """Erase the raw facts whose time is over; several may do so at once.
+
+        :raises StoreError: the store cannot be used.
+        """
+        swept = sweep(
+            self._store,
+            retention=self._retention,
+            now=self._clock.now(),
+            name_network=self._name_network,
+            go_on=go_on,
+            report=report,
+        )
+        return replace(swept, clean=self.forwarder.scrub() and swept.clean)
 
     def run(self, stop: threading.Event, *, report: Callable[[WorkDone], None] | None = None) -> None:
         """Work until told to stop; a store that cannot be used is logged once and tried again.
@@ -146,6 +175,24 @@ class Worker:
                     report(done)
             stop.wait(PAUSE_S)
         self.release_lease()
+
+    def _sweep_in_time(self, judged: int, go_on: Callable[[], bool]) -> int:
+        """Sweep each hour, and where raw facts are not kept at all, whenever some were judged."""
+        now = self._clock.now()
+        # The distance counts, whichever way the clock went.
+        waited = self._swept_at is None or abs(now - self._swept_at) >= timedelta(seconds=SWEEP_S)
+        if not (waited or (judged and self._retention.immediate)):
+            return 0
+        swept = self.sweep(go_on=go_on)
+        if not swept.clean:
+            log.info("somebody who is reading holds copies of erased facts; they are erased with the next sweep")
+        self._swept_at = now if swept.clean else now - timedelta(seconds=SWEEP_S - SWEEP_AGAIN_S)
+        return swept.minimised
+
+    def _notify_recorded(self) -> Callable[..., None] | None:
+        if not self._plugins.has("observation_recorded"):
+            return None
+        return lambda observation: self._plugins.notify("observation_recorded", observation=observation)
 
     def _judge_batch(self, due: Sequence[Observation], mark: int, holder: str) -> list[Publication]:
         windows = self._store.get_windows(due)

@@ -51,7 +51,7 @@ def work(cli: CliContext, *, once: bool, as_json: bool) -> None:
 
 def _show(cli: CliContext, done: WorkDone, *, as_json: bool) -> None:
     now = cli.clock.now()
-    counts = {"drained": done.drained, "judged": done.judged, "published": done.published, "revised": done.revised}
+    counts = {name: getattr(done, name) for name in ("drained", "judged", "published", "revised", "minimised")}
     if as_json:
         click.echo(json.dumps({"at": now.isoformat(), **counts}))
     else:

@@ -55,6 +55,10 @@ class Judge:
         """
         return self._load().explain(observation, window, extra)
 
+    def name_network(self, ip: str) -> str | None:
+        """Return the class of the network that an address lies in, such as "cloud"; None where no list holds it."""
+        return self._load().name_network(ip)
+
     def _load(self) -> Rules:
         rules = self._rules
         if rules is None:

@@ -115,6 +115,10 @@ class Rules:
             return _conclude(finding, signals, client, self._ruleset), tuple(signals)
         return _weigh_up(request, signals, client, self._ruleset), tuple(signals)
 
+    def name_network(self, ip: str) -> str | None:
+        """Return the class of the network that an address lies in; None where no list holds it."""
+        return self._atlas.find(ip)
+
 
 class _Facts(NamedTuple):
     """All that the verdict on a hit depends on that stands alone."""

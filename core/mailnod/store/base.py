@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -19,6 +19,7 @@ from mailnod.model import (
     Overflow,
     OverflowCount,
     Publication,
+    Traces,
     Verdict,
     Window,
 )
@@ -249,6 +250,57 @@ class Store(Protocol):
         :param limit: how many lines, 1 to 10,000, and the nearest of them where it is outside.
         :param before: the key of the last line that was seen, to go on after it; None begins with the first.
         """
+        ...
+
+    # -- retention ----------------------------------------------------------------------------------------------------
+
+    def minimise(
+        self,
+        cutoff: datetime,
+        *,
+        cutoffs: Mapping[str, datetime],
+        name_network: Callable[[str], str | None],
+        after: int = 0,
+        limit: int = 500,
+    ) -> tuple[int, int | None]:
+        """Erase the address, agent and headers of hits that came before a time and were judged, and keep their traces.
+
+        A hit that waits for a verdict keeps all. Agents and headers that no other hit came with are gone altogether.
+
+        :param cutoffs: the time of each route that has its own, by name.
+        :param name_network: names the class of the network of an address; None where it has none.
+        :param after: the cursor of the call before; 0 begins at the oldest hit.
+        :param limit: how many hits are looked at, in one transaction.
+        :returns: how many hits were minimised, and the cursor for the next call; None where all were looked at.
+        """
+        ...
+
+    def get_traces(self, observation_id: bytes) -> Traces | None:
+        """Return what stayed of a minimised hit; None where it was not minimised."""
+        ...
+
+    def scrub(self) -> bool:
+        """Leave nothing of what was erased in logs and free pages.
+
+        :returns: False where somebody who is reading still holds some of it; try again when they have ended.
+        """
+        ...
+
+    def remove_events(self, observation_ids: Sequence[bytes]) -> int:
+        """Remove events, with their observations and verdicts, whose copies lie in an archive; every count stays.
+
+        Only where no more hits of their deliveries are recorded: the next one would be taken for the first.
+
+        :returns: how many were there.
+        """
+        ...
+
+    def note_part(self, name: str, *, done: bool) -> None:
+        """Note that a file of an archive is complete, or that the events in it are removed too."""
+        ...
+
+    def get_unfinished_parts(self) -> list[str]:
+        """Return the files of an archive that are noted and not done, oldest first."""
         ...
 
     # -- upkeep -------------------------------------------------------------------------------------------------------

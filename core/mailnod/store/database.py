@@ -117,6 +117,23 @@ def end_transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def truncate_log(connection: sqlite3.Connection) -> bool:
+    """Empty a database's write-ahead log; False where a reader or writer still needs it.
+
+    Deleted rows are overwritten in the file (secure_delete), and their old pages stand in the log until then
+    (https://www.sqlite.org/pragma.html#pragma_wal_checkpoint).
+
+    :param connection: outside any transaction.
+    """
+    try:
+        ((busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except sqlite3.OperationalError as error:
+        if get_primary_code(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise
+        return False
+    return not busy
+
+
 class _Connection:
     """A connection of one thread, and the file that it was opened on."""
 
@@ -213,6 +230,17 @@ class Database:
         synchronous = "FULL" if durable else "NORMAL"
         with self._transaction("BEGIN IMMEDIATE", synchronous=synchronous, patience_s=patience_s) as connection:
             yield connection
+
+    def truncate_log(self, *, patience_s: float = 0.1) -> bool:
+        """Empty the write-ahead log; False where somebody who reads or writes still needs it.
+
+        :param patience_s: how long they are waited for.
+        """
+        with fork_gate:
+            connection = self._get(self._busy_timeout_s)
+            with connection.lock:
+                connection.set("busy_timeout", f"{patience_s * 1000:.0f}")
+                return truncate_log(connection.raw)
 
     def close(self) -> None:
         """Close this process's connections, waiting for the transactions that run on them."""

@@ -16,13 +16,14 @@ from mailnod.store.rows import VERDICT_COLUMNS, list_columns, write_verdict
 __all__ = ["intern_mailing", "intern_text", "intern_verdict"]
 
 #: The tables, and the column that holds the text.
-Table = Literal["domains", "names", "links", "user_agents", "header_sets"]
+Table = Literal["domains", "names", "links", "user_agents", "header_sets", "features"]
 _COLUMNS: dict[Table, str] = {
     "domains": "name",
     "names": "name",
     "links": "value",
     "user_agents": "value",
     "header_sets": "value",
+    "features": "value",
 }
 _FIND = {table: f"SELECT id FROM {table} WHERE {column} = ?" for table, column in _COLUMNS.items()}
 _ADD = {table: f"INSERT INTO {table} ({column}) VALUES (?) RETURNING id" for table, column in _COLUMNS.items()}

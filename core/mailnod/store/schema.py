@@ -169,6 +169,27 @@ CREATE TABLE signals (
     headers_id INTEGER REFERENCES header_sets (id)
 ) STRICT;
 CREATE INDEX signals_by_ip ON signals (ip) WHERE ip IS NOT NULL;
+CREATE INDEX signals_by_user_agent ON signals (user_agent_id) WHERE user_agent_id IS NOT NULL;
+CREATE INDEX signals_by_headers ON signals (headers_id) WHERE headers_id IS NOT NULL;
+
+-- What stays of signals that were erased; value: the class of the network and the names of the headers, as JSON.
+CREATE TABLE features (
+    id INTEGER PRIMARY KEY,
+    value TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE traces (
+    slot INTEGER PRIMARY KEY REFERENCES observations (slot) ON DELETE CASCADE,
+    ip_hash BLOB,
+    user_agent_hash BLOB,
+    features_id INTEGER NOT NULL REFERENCES features (id)
+) STRICT;
+
+-- Files of archives, and whether the events in them are removed here.
+CREATE TABLE archive_parts (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    done INTEGER NOT NULL
+) STRICT;
 
 -- The order in which the last observations came. seq never repeats: what came after a number that was read is newer.
 CREATE TABLE arrivals (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from mailnod.model import (
     Overflow,
     OverflowCount,
     Publication,
+    Traces,
     Verdict,
     Window,
 )
-from mailnod.store import consents, events, lease, lines, links, publishing, search
+from mailnod.store import consents, events, lease, lines, links, publishing, retention, search
 from mailnod.store import deliveries as sent
 from mailnod.store import observations as hits
 from mailnod.store import overflow as counts
@@ -211,6 +212,47 @@ class SQLiteStore:
         """Return counts from the rollups."""
         with self._database.read() as connection:
             return lines.get_metrics(connection, by=by, limit=_cap(limit), before=before)
+
+    # -- retention ----------------------------------------------------------------------------------------------------
+
+    def minimise(
+        self,
+        cutoff: datetime,
+        *,
+        cutoffs: Mapping[str, datetime],
+        name_network: Callable[[str], str | None],
+        after: int = 0,
+        limit: int = 500,
+    ) -> tuple[int, int | None]:
+        """Erase raw facts of hits, and keep their traces."""
+        with self._database.write() as connection:
+            return retention.minimise(
+                connection, cutoff, cutoffs=cutoffs, name_network=name_network, after=after, limit=limit
+            )
+
+    def get_traces(self, observation_id: bytes) -> Traces | None:
+        """Return what stayed of a minimised hit; None where it was not minimised."""
+        with self._database.read() as connection:
+            return retention.get_traces(connection, observation_id)
+
+    def scrub(self) -> bool:
+        """Empty the write-ahead log; deleted rows are overwritten as they go."""
+        return self._database.truncate_log()
+
+    def remove_events(self, observation_ids: Sequence[bytes]) -> int:
+        """Remove events that lie in an archive; every count stays."""
+        with self._database.write() as connection:
+            return retention.remove_events(connection, observation_ids)
+
+    def note_part(self, name: str, *, done: bool) -> None:
+        """Note how far the file of an archive is."""
+        with self._database.write() as connection:
+            retention.note_part(connection, name, done=done)
+
+    def get_unfinished_parts(self) -> list[str]:
+        """Return the files of an archive that are noted and not done, oldest first."""
+        with self._database.read() as connection:
+            return retention.get_unfinished_parts(connection)
 
     # -- upkeep -------------------------------------------------------------------------------------------------------
 

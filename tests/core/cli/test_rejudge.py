@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import Result
@@ -108,8 +108,8 @@ def test_flips_beyond_the_limit_are_counted(run: Run) -> None:
 @pytest.mark.usefixtures("outdated")
 def test_erased_evidence_is_named(run: Run, tracker: Tracker) -> None:
     """A verdict that stands because its evidence is gone is counted with that reason."""
-    with tracker.store._database.write() as connection:  # type: ignore[attr-defined]
-        connection.execute("DELETE FROM signals")
+    after = datetime(2100, 1, 1, tzinfo=UTC)
+    assert tracker.store.minimise(after, cutoffs={}, name_network=lambda _: None)[0] == 3
     assert "3 events keep their verdicts: evidence purged." in run("rejudge", "--dry-run").output
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from mailnod.store.sqlite import SQLiteStore
 
-pytest.register_assert_rewrite("contracts.store_contract")
+pytest.register_assert_rewrite("contracts.retention_contract", "contracts.store_contract")
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from contracts.retention_contract import RetentionContract
 from contracts.store_contract import StoreContract
 from mailnod.store.base import Store
 
 
-class TestPostgresStore(StoreContract):
+class TestPostgresStore(StoreContract, RetentionContract):
     """Every rule of the contract, on a server."""
 
     @pytest.fixture

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from contracts.retention_contract import RetentionContract
 from contracts.store_contract import StoreContract
 from mailnod.store.base import Store
 from mailnod.store.sqlite import SQLiteStore
 
 
-class TestSQLiteStore(StoreContract):
+class TestSQLiteStore(StoreContract, RetentionContract):
     """Every rule of the contract, on a file."""
 
     @pytest.fixture

@@ -13,11 +13,18 @@ from mailnod.store.postgres.server import Connection
 
 __all__ = ["take"]
 
+Name = Literal["texts", "consents", "suppressed", "hits"]
+
 #: Always taken in this order, or two transactions could wait for each other.
-_KEYS = {"consents": 0x4D6E6F6401, "suppressed": 0x4D6E6F6402, "hits": 0x4D6E6F6403}
+_KEYS: dict[Name, int] = {
+    "texts": 0x4D6E6F6404,
+    "consents": 0x4D6E6F6401,
+    "suppressed": 0x4D6E6F6402,
+    "hits": 0x4D6E6F6403,
+}
 
 
-def take(connection: Connection, name: Literal["consents", "suppressed", "hits"], *, shared: bool = False) -> None:
+def take(connection: Connection, name: Name, *, shared: bool = False) -> None:
     """Wait for a lock and hold it until the transaction ends.
 
     :param shared: beside others that share it; who takes it alone waits for all of them.

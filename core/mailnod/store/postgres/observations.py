@@ -223,6 +223,8 @@ def _stage(connection: Connection, observations: Sequence[Observation], key: byt
             copy.write_row((0, position, *row))
     rows = sorted((number, text) for text, number in texts.items())
     if rows:
+        # A text that is there already must not be erased before the hit that refers to it can be seen.
+        locks.take(connection, "texts", shared=True)
         # Sorted, so that two transactions that bring the same texts never wait for each other.
         connection.execute(
             "INSERT INTO mailnod.texts (id, value) SELECT * FROM unnest(%s::bigint[], %s::text[]) "

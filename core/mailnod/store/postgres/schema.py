@@ -141,6 +141,31 @@ CREATE INDEX observations_by_seq ON mailnod.observations (seq);
 CREATE INDEX observations_by_delivery ON mailnod.observations (delivery_id, received_at);
 CREATE INDEX observations_by_ip ON mailnod.observations (ip, received_at) WHERE ip IS NOT NULL;
 
+-- Of what clients say, only what a hit still refers to stays.
+CREATE INDEX observations_by_user_agent ON mailnod.observations (user_agent) WHERE user_agent IS NOT NULL;
+CREATE INDEX observations_by_headers ON mailnod.observations (headers) WHERE headers IS NOT NULL;
+CREATE INDEX observations_by_url ON mailnod.observations (url) WHERE url IS NOT NULL;
+CREATE INDEX observations_raw ON mailnod.observations (seq)
+    WHERE ip IS NOT NULL OR user_agent IS NOT NULL OR headers IS NOT NULL;
+
+-- What stays of addresses, user agents and headers that were erased; features: the class of the network and the names
+-- of the headers, as JSON.
+CREATE TABLE mailnod.traces (
+    observation_id bytea NOT NULL,
+    delivery_id bytea NOT NULL,
+    ip_hash bytea,
+    user_agent_hash bytea,
+    features text NOT NULL,
+    PRIMARY KEY (observation_id, delivery_id)
+);
+
+-- Files of archives, and whether the events in them are removed here.
+CREATE TABLE mailnod.archive_parts (
+    name text PRIMARY KEY,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    done boolean NOT NULL
+);
+
 CREATE TABLE mailnod.queue (
     observation_id bytea NOT NULL,
     delivery_id bytea NOT NULL,

@@ -169,6 +169,14 @@ class Server:
         with self._transaction(begin, patience_s) as connection:
             yield connection
 
+    @contextlib.contextmanager
+    def maintain(self) -> Iterator[Connection]:
+        """Give a connection outside any transaction, for statements that refuse one."""
+        if self._read_only:
+            raise StoreUnavailableError("the database was opened read-only")
+        with self._transaction("SELECT", None) as connection:
+            yield connection
+
     def close(self) -> None:
         """Close this process's connections; those in use are closed when their transactions end."""
         self._pools.get().drop()

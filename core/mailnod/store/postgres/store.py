@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from mailnod.errors import StoreUnavailableError
@@ -21,13 +21,14 @@ from mailnod.model import (
     Overflow,
     OverflowCount,
     Publication,
+    Traces,
     Verdict,
     Window,
 )
 from mailnod.store.addresses import hash_address
 from mailnod.store.base import WORKER_LEASE, GroupBy
 from mailnod.store.circuit import Circuit
-from mailnod.store.postgres import consents, events, lease, links, locks, rollups
+from mailnod.store.postgres import consents, events, lease, links, locks, retention, rollups
 from mailnod.store.postgres import deliveries as sent
 from mailnod.store.postgres import observations as hits
 from mailnod.store.postgres import overflow as counts
@@ -219,6 +220,49 @@ class PostgresStore:
         """Return counts from the rollups."""
         with self._server.read() as connection:
             return rollups.get_metrics(connection, by=by, limit=_cap(limit), before=before)
+
+    # -- retention ----------------------------------------------------------------------------------------------------
+
+    def minimise(
+        self,
+        cutoff: datetime,
+        *,
+        cutoffs: Mapping[str, datetime],
+        name_network: Callable[[str], str | None],
+        after: int = 0,
+        limit: int = 500,
+    ) -> tuple[int, int | None]:
+        """Erase raw facts of hits, and keep their traces."""
+        with self._server.write() as connection:
+            key = self._get_key(connection)
+            return retention.minimise(
+                connection, cutoff, cutoffs=cutoffs, name_network=name_network, key=key, after=after, limit=limit
+            )
+
+    def get_traces(self, observation_id: bytes) -> Traces | None:
+        """Return what stayed of a minimised hit; None where it was not minimised."""
+        with self._server.read() as connection:
+            return retention.get_traces(connection, observation_id)
+
+    def scrub(self) -> bool:
+        """Vacuum the tables that raw facts were erased from; the server's own log is the operator's to keep."""
+        with self._server.maintain() as connection:
+            return retention.vacuum(connection)
+
+    def remove_events(self, observation_ids: Sequence[bytes]) -> int:
+        """Remove events that lie in an archive; every count stays."""
+        with self._server.write() as connection:
+            return retention.remove_events(connection, observation_ids)
+
+    def note_part(self, name: str, *, done: bool) -> None:
+        """Note how far the file of an archive is."""
+        with self._server.write() as connection:
+            retention.note_part(connection, name, done=done)
+
+    def get_unfinished_parts(self) -> list[str]:
+        """Return the files of an archive that are noted and not done, oldest first."""
+        with self._server.read() as connection:
+            return retention.get_unfinished_parts(connection)
 
     # -- upkeep -------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""The reporting stage: what is done with facts once they are judged."""

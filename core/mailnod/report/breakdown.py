@@ -1,0 +1,83 @@
+"""Count the events of an archive and of the store together."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mailnod.errors import ConfigurationError
+from mailnod.model import EventFilter, EventRecord
+from mailnod.report.parquet import connect, write_part
+from mailnod.store.base import Store
+
+__all__ = ["BreakdownBy", "BreakdownLine", "break_down"]
+
+BreakdownBy = Literal["month", "campaign", "route", "link", "class", "client", "device"]
+
+_KEYS: dict[BreakdownBy, str] = {
+    "month": "strftime(occurred_at, '%Y-%m')",
+    "campaign": "campaign",
+    "route": "route",
+    "link": "link",
+    "class": "classification",
+    "client": "client_name",
+    "device": "device_type",
+}
+_PAGE = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakdownLine:
+    """Counts of one group, wherever its events lie."""
+
+    #: "" where the events have none, such as a device that a proxy hides.
+    key: str
+    #: Events of people, and deliveries with at least one in this group.
+    human_opens: int
+    human_opens_unique: int
+    human_clicks: int
+    human_clicks_unique: int
+    #: Events of machines.
+    machine_opens: int
+    machine_clicks: int
+
+
+def break_down(store: Store, folder: Path, *, by: BreakdownBy, limit: int = 100) -> list[BreakdownLine]:
+    """Return the counts of the largest groups, tests left out; months come newest first.
+
+    :param folder: an archive, as :func:`mailnod.report.archive.archive` writes it.
+    :raises ConfigurationError: DuckDB is not installed, or the folder is no archive.
+    :raises StoreError: the store cannot be read.
+    """
+    if not any(folder.glob("month=*/*.parquet")):
+        raise ConfigurationError(f"{str(folder)!r} holds no archive: name a folder that 'mailnod archive' wrote to")
+    with tempfile.TemporaryDirectory(prefix="mailnod-") as temporary, connect() as connection:
+        present = Path(temporary) / "present.parquet"
+        write_part(_list_events(store), present)
+        order = "key DESC" if by == "month" else "count(*) DESC, key"
+        rows = connection.execute(
+            f"""
+            SELECT coalesce({_KEYS[by]}, '') AS key,
+                count(*) FILTER (human AND opened), count(DISTINCT delivery) FILTER (human AND opened),
+                count(*) FILTER (human AND NOT opened), count(DISTINCT delivery) FILTER (human AND NOT opened),
+                count(*) FILTER (machine AND opened), count(*) FILTER (machine AND NOT opened)
+            FROM (
+                SELECT *, type = 'message.opened' AS opened, counts_for_metrics AND NOT machine AS human
+                FROM read_parquet($files, hive_partitioning = false) WHERE NOT test
+            )
+            GROUP BY key ORDER BY {order} LIMIT $limit
+            """,  # noqa: S608
+            {"files": [str(folder / "month=*" / "*.parquet"), str(present)], "limit": limit},
+        ).fetchall()
+    names = list(BreakdownLine.__dataclass_fields__)
+    return [BreakdownLine(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def _list_events(store: Store) -> Iterator[EventRecord]:
+    after = None
+    while page := store.get_judged(EventFilter(limit=_PAGE), after=after):
+        yield from page
+        after = page[-1].event.occurred_at, page[-1].event.id

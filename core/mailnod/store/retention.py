@@ -1,0 +1,106 @@
+"""Erase raw facts of hits, and give events to an archive."""
+
+# ruff: noqa: S608
+# Statements are put together from constants alone; every value is bound.
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from mailnod.model import Traces
+from mailnod.store import slots
+from mailnod.store.consents import get_key
+from mailnod.store.names import intern_text
+from mailnod.store.observations import OBSERVATION_FIELDS, OBSERVATION_JOINS, OBSERVATION_WIDTH, compose, find_slot
+from mailnod.store.rows import to_micros
+from mailnod.store.traces import make_traces
+
+__all__ = ["get_traces", "get_unfinished_parts", "minimise", "note_part", "remove_events"]
+
+_OLDEST = f"""
+    SELECT {OBSERVATION_FIELDS}, s.user_agent_id, s.headers_id, n.name, e.slot IS NOT NULL AND q.slot IS NULL
+    FROM (SELECT slot FROM signals WHERE slot > ? AND slot < ? ORDER BY slot LIMIT ?) AS old
+    CROSS JOIN observations AS o ON o.slot = old.slot {OBSERVATION_JOINS}
+    LEFT JOIN events AS e ON e.slot = o.slot LEFT JOIN queue AS q ON q.slot = o.slot
+    LEFT JOIN mailings AS m ON m.id = e.mailing_id LEFT JOIN names AS n ON n.id = m.route_id
+    ORDER BY o.slot
+"""
+#: What several hits share, and the column that refers to it.
+_SHARED = {"user_agent_id": "user_agents", "headers_id": "header_sets"}
+
+
+def minimise(
+    connection: sqlite3.Connection,
+    cutoff: datetime,
+    *,
+    cutoffs: Mapping[str, datetime],
+    name_network: Callable[[str], str | None],
+    after: int,
+    limit: int,
+) -> tuple[int, int | None]:
+    """Erase raw facts of the oldest hits, and return how many were minimised and where to go on."""
+    newest = slots.to_slot(to_micros(max(cutoff, *cutoffs.values(), cutoff)))
+    key = get_key(connection)
+    rows = connection.execute(_OLDEST, (after, newest, limit)).fetchall()
+    erased, shared = 0, dict[str, set[int]]((column, set()) for column in _SHARED)
+    for row in rows:
+        observation = compose(row)
+        *references, route, judged = row[OBSERVATION_WIDTH:]
+        if not judged or observation.hit.received_at >= cutoffs.get(route, cutoff):
+            continue
+        _keep_traces(connection, row[0], make_traces(observation.hit, key=key, name_network=name_network))
+        connection.execute("DELETE FROM signals WHERE slot = ?", (row[0],))
+        for column, reference in zip(_SHARED, references, strict=True):
+            shared[column] |= set() if reference is None else {reference}
+        erased += 1
+    for column, ids in shared.items():
+        connection.executemany(
+            f"DELETE FROM {_SHARED[column]} WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM signals WHERE {column} = ?1)",
+            [(id_,) for id_ in ids],
+        )
+    return erased, rows[-1][0] if len(rows) == limit else None
+
+
+def get_traces(connection: sqlite3.Connection, observation_id: bytes) -> Traces | None:
+    """Return what stayed of a minimised hit."""
+    row = connection.execute(
+        "SELECT ip_hash, user_agent_hash, f.value FROM traces JOIN features AS f ON f.id = features_id WHERE slot = ?",
+        (find_slot(connection, observation_id),),
+    ).fetchone()
+    if row is None:
+        return None
+    network, header_names = json.loads(row[2])
+    return Traces(ip_hash=row[0], user_agent_hash=row[1], network=network, header_names=tuple(header_names))
+
+
+def remove_events(connection: sqlite3.Connection, observation_ids: Sequence[bytes]) -> int:
+    """Remove events with all that belongs to them, and leave the counts as they are."""
+    found = [find_slot(connection, id_) for id_ in observation_ids]
+    rows = [(slot,) for slot in found if slot is not None]
+    return connection.executemany(
+        "DELETE FROM observations WHERE slot = ?1 AND EXISTS (SELECT 1 FROM events WHERE slot = ?1)", rows
+    ).rowcount if rows else 0  # fmt: skip
+
+
+def note_part(connection: sqlite3.Connection, name: str, *, done: bool) -> None:
+    """Note how far the file of an archive is."""
+    connection.execute(
+        "INSERT INTO archive_parts (name, done) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET done = excluded.done",
+        (name, done),
+    )
+
+
+def get_unfinished_parts(connection: sqlite3.Connection) -> list[str]:
+    """Return the files whose events are not all removed yet."""
+    return [name for (name,) in connection.execute("SELECT name FROM archive_parts WHERE NOT done ORDER BY id")]
+
+
+def _keep_traces(connection: sqlite3.Connection, slot: int, traces: Traces) -> None:
+    features = json.dumps([traces.network, traces.header_names], separators=(",", ":"))
+    connection.execute(
+        "INSERT INTO traces (slot, ip_hash, user_agent_hash, features_id) VALUES (?, ?, ?, ?)",
+        (slot, traces.ip_hash, traces.user_agent_hash, intern_text(connection, "features", features)),
+    )

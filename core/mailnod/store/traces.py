@@ -1,0 +1,33 @@
+"""What is kept of a hit whose raw facts are erased: the same for every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+
+from mailnod.model import Hit, Traces
+
+__all__ = ["make_traces"]
+
+_HASH_BYTES = 8
+
+
+def make_traces(hit: Hit, *, key: bytes, name_network: Callable[[str], str | None]) -> Traces:
+    """Return what stays of a hit.
+
+    :param key: a secret of the store, 16 to 64 bytes.
+    :param name_network: names the class of the network of an address.
+    """
+    return Traces(
+        ip_hash=_hash(hit.ip, key, b"ip"),
+        user_agent_hash=_hash(hit.user_agent, key, b"user agent"),
+        network=None if hit.ip is None else name_network(hit.ip),
+        header_names=tuple(sorted(hit.headers or ())),
+    )
+
+
+def _hash(value: str | None, key: bytes, label: bytes) -> bytes | None:
+    if value is None:
+        return None
+    # Labels keep an address from ever sharing a hash with an agent; 16 bytes are what BLAKE2b takes for one.
+    return blake2b(value.encode("utf-8", "surrogatepass"), key=key, person=label, digest_size=_HASH_BYTES).digest()
