@@ -132,14 +132,14 @@ class Rejudger:
         :param filter: as in :meth:`preview`.
         :param ruleset: as in :meth:`preview`.
         :param patience_s: how long it waits for a worker to let go of the lease.
-        :param on_wait: called once each time it has to wait.
+        :param on_wait: called when it has to wait for the first time.
         :raises StoreUnavailableError: the lease was not to be had, or somebody else judges everything again.
         """
-        turns = _Turns(store=self._store, clock=self._clock, sleep=self._sleep, patience_s=patience_s)
+        turns = _Turns(store=self._store, clock=self._clock, sleep=self._sleep, patience_s=patience_s, on_wait=on_wait)
         key: tuple[datetime, bytes] | None = None
         with turns.reserve():
             while True:
-                with turns.take(on_wait) as go_on:
+                with turns.take() as go_on:
                     while go_on():
                         mark = self._store.get_hit_mark()
                         batch = self._judge(filter, ruleset, key)
@@ -191,11 +191,20 @@ class Rejudger:
 class _Turns:
     """Turns under the worker's lease, with gaps for the worker between them."""
 
-    def __init__(self, *, store: Store, clock: Clock, sleep: Callable[[float], None], patience_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        sleep: Callable[[float], None],
+        patience_s: float,
+        on_wait: Callable[[], None] | None,
+    ) -> None:
         self.holder = name_holder(secrets.token_hex(4))
         self._store = store
         self._sleep = sleep
         self._patience_s = patience_s
+        self._on_wait = on_wait
         self._place = Lease(store=store, clock=clock, holder=self.holder, name=REJUDGE_LEASE)
         self._lease = Lease(store=store, clock=clock, holder=self.holder)
 
@@ -210,12 +219,13 @@ class _Turns:
             self._store.release_lease(REJUDGE_LEASE, holder=self.holder)
 
     @contextmanager
-    def take(self, on_wait: Callable[[], None] | None) -> Iterator[Callable[[], bool]]:
+    def take(self) -> Iterator[Callable[[], bool]]:
         """Wait for the lease, and give it back at the end; what it yields says whether the turn lasts."""
         waited_s = 0.0
         while not self._lease.take():
-            if waited_s == 0.0 and on_wait is not None:
-                on_wait()
+            if self._on_wait is not None:
+                self._on_wait()
+                self._on_wait = None
             if waited_s >= self._patience_s:
                 raise StoreUnavailableError(
                     f"a worker has held the store for {self._patience_s:g} s without a pause; "

@@ -14,6 +14,7 @@ from mailnod.cli.context import CliContext, database_option, json_option, pass_c
 from mailnod.cli.event_table import SHORT_ID
 from mailnod.cli.output import clean, count, format_time, make_console, make_table, print_json, stack
 from mailnod.cli.times import read_time
+from mailnod.errors import StoreUnavailableError
 from mailnod.model import Classification, EventFilter
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def rejudge(
     tracker = cli.tracker
     rejudger = Rejudger(store=store, assessor=tracker.worker.assessor, plugins=tracker.plugins, clock=cli.clock)
     totals = _Totals(listed=limit_flips)
-    stopped = False
+    stopped: str | None = None
     with _progress(store.count_events(wanted), shown=not as_json) as (advance, note):
         if dry_run:
             batches = rejudger.preview(wanted, ruleset=ruleset)
@@ -120,14 +121,18 @@ def rejudge(
                 totals.add(batch)
                 advance(batch.seen)
         except KeyboardInterrupt:
-            stopped = True
+            stopped = "Broken off"
+        except StoreUnavailableError as error:
+            if totals.reached is None:
+                raise
+            stopped = f"Error: {error}"
     if as_json:
-        print_json(_to_plain(totals, dry_run=dry_run, stopped=stopped))
+        print_json(_to_plain(totals, dry_run=dry_run, stopped=stopped is not None))
     else:
         _print(totals, dry_run=dry_run)
     if stopped:
-        if not as_json and totals.reached is not None:
-            click.echo(f"Broken off; go on with --since {totals.reached.isoformat()}", err=True)
+        if totals.reached is not None:
+            click.echo(f"{stopped}; go on with --since {totals.reached.isoformat()}", err=True)
         raise click.exceptions.Exit(1)
 
 

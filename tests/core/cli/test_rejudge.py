@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 
 from mailnod import Tracker
+from mailnod.errors import StoreUnavailableError
 from mailnod.model import EventFilter, EventRecord
 from mailnod.rejudge import Rejudger
 from mailnod.store.base import REJUDGE_LEASE
@@ -127,7 +128,23 @@ def test_broken_off_it_says_where_to_go_on(run: Run, outdated: EventRecord, monk
     assert "Broken off; go on with --since 20" in result.output
     found = json.loads(run("rejudge", "--dry-run", "--json").stdout)
     assert found["finished"] is False
-    assert found["resume_since"]
+    assert found["resume_since"] in result.output.replace("+00:00", "Z")
+
+
+@pytest.mark.usefixtures("outdated")
+def test_store_that_fails_midway_loses_nothing_that_was_done(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done is shown, with what went wrong and where to go on."""
+    real = Rejudger.run
+
+    def fail(self: Rejudger, *arguments: object, **options: object) -> object:
+        yield next(real(self, *arguments, **options))  # type: ignore[arg-type]
+        raise StoreUnavailableError("the disk is full")
+
+    monkeypatch.setattr(Rejudger, "run", fail)
+    result = run("rejudge")
+    assert result.exit_code == 1
+    assert "1 verdict appended." in result.output
+    assert "Error: the disk is full; go on with --since 20" in result.output
 
 
 @pytest.mark.usefixtures("outdated")
