@@ -49,6 +49,16 @@ def agents() -> Agents:
         ("Mozilla/5.0 (compatible; Examplebot/1.0)", "generic_bot", "ua.bot_word"),
         ("Mozilla/5.0 (compatible; ExamplePentest/1.0)", "security_scanner", "ua.security_word"),
         ("Mozilla/5.0 (compatible; Example/1.0; +https://example.com/)", "generic_bot", "ua.contact"),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 abuse.example.com",
+            "generic_bot",
+            "ua.contact",
+        ),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0 (A, http://b.example)",
+            "generic_bot",
+            "ua.contact",
+        ),
         ("ask example.com of it", "generic_bot", "ua.bare_contact"),
         ("Quaxolot/3.1", "generic_bot", "ua.no_system"),
         ("", "generic_bot", "ua.empty"),
