@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mailnod.model import (
+    HONEYPOT_INDEX,
     Classification,
     Consent,
     ConsentRecord,
@@ -863,6 +864,18 @@ class StoreContract:
         assert store.count_events(EventFilter(limit=1)) == 6
         assert store.count_events(EventFilter(campaign="autumn", machine=False)) == 2
         assert store.count_events(EventFilter(until=after(1))) == 2
+
+    def test_click_on_the_hidden_link_makes_no_line_of_links(self, store: Store) -> None:
+        """It comes back as it went in, without a destination, and counts everywhere but among links."""
+        hidden = make_observation(b"8 bytes.", kind="click", link_index=HONEYPOT_INDEX, url=None)
+        self.publish(store, (hidden, make_verdict(machine=True)))
+        (record,) = store.get_events(EventFilter())
+        assert record.observation == hidden
+        assert (record.event.link_index, record.event.url) == (HONEYPOT_INDEX, None)
+        assert record.observation.hit.honeypot
+        assert store.get_metrics(by="link") == []
+        (line,) = store.get_metrics()
+        assert (line.human_clicks, line.machine_clicks) == (0, 1)
 
     def test_person_who_counts_nowhere_moves_no_count(self, store: Store) -> None:
         """Such an event is neither counted nor first, and the one behind it is; a revision moves what it must."""
