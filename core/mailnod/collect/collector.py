@@ -6,20 +6,19 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from socket import AF_INET, inet_pton
+from ipaddress import IPv4Network, IPv6Network
 from time import monotonic
 from typing import NamedTuple, Protocol
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 from mailnod.clock import Clock
 from mailnod.collect.caps import Caps
 from mailnod.collect.counters import Counters, Outcome
 from mailnod.collect.location import to_location
 from mailnod.collect.paths import MAX_TARGET_CHARS, SHORT_LINK
+from mailnod.collect.requests import Request, find_client, keep_headers
 from mailnod.collect.suppressed import Suppressed
 from mailnod.errors import StoreLateError, StoreUnavailableError, TokenError, describe_error
 from mailnod.html.urls import check_destination
@@ -43,10 +42,6 @@ log = logging.getLogger("mailnod.collect")
 #: A transparent GIF of one pixel, 43 bytes.
 PIXEL = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b")
 
-#: What is kept of one header's value, and of all headers together, in characters.
-MAX_HEADER_CHARS = 512
-MAX_HEADERS_CHARS = 4096
-
 #: The size of all headers of a request; whoever sends more is no mail program.
 MAX_REQUEST_HEADERS_CHARS = 16_384
 _LENGTH_CHARS = len("content-length")
@@ -55,12 +50,6 @@ _CODING_CHARS = len("transfer-encoding")
 _CLICK = re.compile(r"/c/([^/.]+)\.([0-9]{1,6})\.([^/.]+)", re.ASCII)
 #: How many destinations of short links a process remembers.
 _REMEMBERED = 4096
-_KEPT = frozenset({"user-agent", "accept", "accept-charset", "accept-encoding", "accept-language"})
-_KEPT |= {"purpose", "x-purpose", "x-moz", "via"}
-_KEPT_SEC = re.compile(r"sec-(ch-ua(-[a-z-]{1,24})?|fetch-[a-z]{1,8}|purpose|gpc)", re.ASCII)
-#: The origin in a Referer that needs no parser, because it has neither credentials nor a port.
-_PLAIN_ORIGIN = re.compile(r"(?:https?|android-app)://[a-z0-9.-]+(?=[/?#]|\Z)", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _COMMON = (
     ("Cache-Control", "no-store, max-age=0"),
@@ -69,22 +58,6 @@ _COMMON = (
     ("Content-Security-Policy", "default-src 'none'"),
     ("X-Robots-Tag", "noindex, nofollow"),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """An HTTP request for a tracking path, free of any framework."""
-
-    #: Upper case.
-    method: str
-    #: From "/o/" or "/c/" on, as it came in.
-    path: str
-    #: Without the "?", as it came in.
-    query: str
-    #: Names in any case, with values.
-    headers: Iterable[tuple[str, str]]
-    #: Address of the other end of the connection; None where there is none.
-    peer: str | None
 
 
 class _Found(NamedTuple):
@@ -195,6 +168,7 @@ class Collector:
     def record(self, items: Sequence[Recorded]) -> None:
         """Put what :meth:`read` returned on a disk, together; hits that cannot be are counted as lost; never raises."""
         began_at = monotonic()
+        self._counters.add_waiting(len(items))
         kinds = [item.hit.kind for item in items if isinstance(item, Observation)]
         try:
             with suppress(StoreLateError):
@@ -208,6 +182,7 @@ class Collector:
             for kind in set(kinds):
                 self._counters.count(kind, "recorded", kinds.count(kind))
             self.is_losing = False
+        self._counters.add_waiting(-len(items))
         self._counters.count_commit(monotonic() - began_at)
 
     def _open(self, request: Request, now: datetime) -> tuple[Reply, _Found | None]:
@@ -315,52 +290,6 @@ def _refuse(request: Request) -> Reply | None:
     return _HEADERS_TOO_LARGE if size > MAX_REQUEST_HEADERS_CHARS else None
 
 
-def find_client(request: Request, trusted_proxies: Sequence[IPv4Network | IPv6Network]) -> str | None:
-    """Return the client's address: the rightmost one that is not a trusted proxy's.
-
-    ``X-Forwarded-For`` is believed only as far as the proxies that wrote it are trusted; an entry that is no address
-    ends the search at the proxy that passed it on. IPv4 addresses mapped into IPv6 are unwrapped. Behind a Unix socket
-    the peer counts as 127.0.0.1.
-    """
-    peer = request.peer or ""
-    if not trusted_proxies and _is_plain_ipv4(peer):
-        return peer
-    # A Unix socket has no address; whoever may open it is on this machine.
-    client = _read_address(peer or "127.0.0.1") if trusted_proxies or peer else None
-    named = bool(peer)
-    forwarded = ",".join(value for name, value in request.headers if name.lower() == "x-forwarded-for")
-    for entry in reversed(forwarded[-MAX_TARGET_CHARS:].split(",") if forwarded else ()):
-        if client is None or not any(client in network for network in trusted_proxies):
-            break
-        earlier = _read_address(entry.strip())
-        if earlier is None:
-            break
-        client, named = earlier, True
-    return str(client) if client is not None and named else None
-
-
-def keep_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the headers that may be kept, in lower case: an allow-list without cookies, credentials and addresses.
-
-    Of the Referer only the origin is kept, because its path may name a person. All together have at most 4,096
-    characters; what comes after those is dropped.
-    """
-    kept: dict[str, str] = {}
-    room = MAX_HEADERS_CHARS
-    for raw_name, raw_value in headers:
-        name = raw_name.lower()
-        if name in _KEPT or (name[:4] == "sec-" and _KEPT_SEC.fullmatch(name)):
-            value: str | None = raw_value[:MAX_HEADER_CHARS]
-        elif name == "referer":
-            value = _read_origin(raw_value)
-        else:
-            continue
-        if value and len(name) + len(value) <= room:
-            room -= len(name) + len(value)
-            kept[name] = value
-    return kept
-
-
 def _read_destinations(query: str) -> Iterable[str]:
     """Yield what ``u`` may mean: as we wrote it, and with "+" as a space where a form encoder passed it on."""
     raw = next((part[2:] for part in query.split("&") if part.startswith("u=")), None)
@@ -397,37 +326,6 @@ def _locate(url: str) -> str | None:
         return to_location(url) if check_destination(url) else None
     except ValueError:
         return None
-
-
-def _is_plain_ipv4(text: str) -> bool:
-    """Return whether a text is an IPv4 address as it would be written here, without the time that parsing takes."""
-    try:
-        inet_pton(AF_INET, text)
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _read_address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(text.strip("[]"))
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _read_origin(referer: str) -> str | None:
-    plain = _PLAIN_ORIGIN.match(referer[:MAX_TARGET_CHARS])
-    if plain is not None:
-        return plain[0]
-    try:
-        parts = urlsplit(referer[:MAX_TARGET_CHARS])
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in ("http", "https", "android-app") or not host or _CONTROL.search(host):
-        return None
-    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
 
 
 def _reply(status: int, headers: tuple[tuple[str, str], ...], body: bytes = b"") -> Reply:

@@ -85,9 +85,9 @@ class Counters:
         """Say how many hits of this process the spool took in all."""
         self._own.get().set(_SPOOLED, number)
 
-    def set_waiting(self, number: int) -> None:
-        """Say how many hits wait for their commit now."""
-        self._own.get().set(_WAITING, number)
+    def add_waiting(self, number: int) -> None:
+        """Say that so many hits more wait for their commit, or, below zero, less."""
+        self._own.get().add(_WAITING, number)
 
     def note_withdrawals_read(self) -> None:
         """Say that the set of withdrawals is as new as it can be."""

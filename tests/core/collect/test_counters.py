@@ -17,7 +17,8 @@ from pathlib import Path
 from mailnod.collect.counters import Counters
 counters = Counters(Path(sys.argv[1]))
 counters.count("open", "recorded", 5)
-counters.set_waiting(7)
+counters.add_waiting(9)
+counters.add_waiting(-2)
 counters.note_withdrawals_read()
 print("ready", flush=True)
 sys.stdin.read()
