@@ -16,7 +16,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Standard output belongs to what a verb prints: `make -s demo ARGS=--json | jq` gets JSON and nothing else.
 say = @printf >&2 '\n\033[1m==> %s\033[0m\n'
 
-.PHONY: help demo test lint types imports pytest fuzz bench bench-collect bench-judge docs wheel oldest slim matrix clean
+.PHONY: help demo test lint types imports pytest fuzz bench bench-collect bench-judge bench-store \
+    docs wheel oldest slim matrix clean
 
 help: ## Show the verbs.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -78,6 +79,10 @@ bench-collect: $(VENV)/.dev ## Measure the collector beside nginx and Django, by
 bench-judge: $(VENV)/.dev ## Measure how well and how fast hits are judged, beside what is asked.
 	$(say) "Benchmark of the judge"
 	@$(BIN)/python -m benchmarks judge
+
+bench-store: $(VENV)/.dev ## Fill a store and time every query (ARGS=10000000).
+	$(say) "The store, when it is full"
+	@$(BIN)/python -m benchmarks.bench_store $(ARGS)
 
 docs: $(VENV)/.dev ## Build docs/_build/html; a warning is an error.
 	$(say) "Documentation"

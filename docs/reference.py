@@ -15,6 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from mailnod.cli.main import BUILT_IN, cli
 from mailnod.model import Route
+from mailnod.query import FIELDS, parse_query
 from mailnod.settings import PREFIX, SETTINGS
 
 
@@ -42,6 +43,20 @@ class CommandReference(SphinxDirective):
         for text in _list_helps(command, root, name):
             section += nodes.literal_block(text, text, language="text")
         return section
+
+
+class QueryReference(SphinxDirective):
+    """Write a line for each field of the query language."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return a list of fields, each with its meaning, values and an example."""
+        found = nodes.definition_list()
+        for field in FIELDS.values():
+            values = f" One of {', '.join(field.values)}." if field.values else ""
+            term = nodes.term("", "", nodes.literal(field.example, field.example))
+            found += nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph("", field.doc + values)))
+        self.env.note_dependency(inspect.getsourcefile(parse_query) or "")
+        return [found]
 
 
 def _list_helps(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:
@@ -111,4 +126,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Add the directives."""
     app.add_directive("mailnod-settings", SettingsReference)
     app.add_directive("mailnod-commands", CommandReference)
+    app.add_directive("mailnod-query", QueryReference)
     return {"parallel_read_safe": True}

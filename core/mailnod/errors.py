@@ -12,6 +12,7 @@
         │   └── StoreLateError      a disk has not answered in time; what it was asked is done when it does
         └── StoreBugError           ours: a broken statement or a broken schema
     ConfigurationError              a wrong setup
+    QueryError                      a query that cannot be read; ``start`` and ``end`` say where
 
 ``ConfigurationError`` is not a ``TrackError``: code that fails open must never swallow a wrong setup.
 """
@@ -24,6 +25,7 @@ __all__ = [
     "ConfigurationError",
     "HookError",
     "NetworksError",
+    "QueryError",
     "RewriteError",
     "StoreBugError",
     "StoreError",
@@ -95,6 +97,23 @@ class StoreBugError(StoreError):
 
 class ConfigurationError(Exception):
     """A setting or an argument is wrong; the message names it and says what to do."""
+
+
+class QueryError(Exception):
+    """A query cannot be read.
+
+    :param start: where the part begins that is not understood, in characters.
+    :param end: where it ends.
+    :param hint: what to write instead; "" where there is nothing to say.
+    """
+
+    def __init__(self, message: str, *, start: int, end: int, hint: str = "") -> None:
+        super().__init__(f"{message}; {hint}" if hint else message)
+        #: Where the part begins and ends that is not understood, in characters from the start of the query.
+        self.start = start
+        self.end = end
+        #: What to write instead; "" where there is nothing to say.
+        self.hint = hint
 
 
 def describe_error(error: BaseException) -> str:

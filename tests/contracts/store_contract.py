@@ -22,6 +22,7 @@ from mailnod.model import (
     DeliveryState,
     Envelope,
     EventFilter,
+    EventRecord,
     Hit,
     Kind,
     Metrics,
@@ -174,6 +175,16 @@ class StoreContract:
         assert store.get_deliveries(limit=3) == deliveries[:0:-1]
         assert store.get_deliveries(message_id=deliveries[1].envelope.message_id) == [deliveries[1]]
         assert store.get_deliveries(message_id="<nobody@example.com>") == []
+
+    def test_deliveries_are_read_page_by_page(self, store: Store) -> None:
+        """Who goes on before the last delivery seen sees each once."""
+        deliveries = [make_delivery() for _ in range(5)]
+        store.add_deliveries(deliveries)
+        seen: list[Delivery] = []
+        while page := store.get_deliveries(limit=2, before_id=seen[-1].id if seen else None):
+            seen += page
+        assert seen == deliveries[::-1]
+        assert store.get_deliveries(before_id=b"unknown.") == []
 
     def test_deliveries_are_found_by_recipient(self, store: Store) -> None:
         """An address finds the deliveries that went to it, alone or with others, however it is written."""
@@ -814,6 +825,96 @@ class StoreContract:
                 break
             wanted = replace(wanted, before_id=page.next_id)
         assert found == [hits[0].id]
+
+    def test_each_field_finds_what_it_names(self, store: Store) -> None:
+        """Each field of the query language finds what it names, any of several, or nothing of them where negated."""
+        spring = make_delivery("ann@example.com", campaign="spring", tags=("a", "b"), subject="Spring Sale")
+        bill = make_delivery("bo@shop.example", "cy@other.example", campaign=None, route="bills", subject="Bill 7")
+        store.add_deliveries([spring, bill, replace(make_delivery("di@example.com"), id=b"the test", test=True)])
+        opened = make_observation(spring.id, at=after(1))
+        clicked = make_observation(spring.id, at=after(2), kind="click", url="https://example.com/Offers?x=Mail#top")
+        scanned = make_observation(bill.id, at=after(3), kind="click", url="https://shop.example/bill?n=7")
+        tested = make_observation(b"the test", at=after(4))
+        stranger = make_observation(b"8 bytes.", at=after(5))
+        bot = make_verdict(
+            machine=True,
+            classification=Classification.SECURITY_SCANNER,
+            reason_codes=("method.head", "ua.none"),
+            client_name=None,
+            client_type=None,
+        )
+        person = make_verdict(proxy_type="gmail", client_name="Apple Mail", ruleset="2")
+        self.publish(
+            store,
+            (opened, make_verdict()),
+            (clicked, person),
+            (scanned, bot),
+            (tested, make_verdict()),
+            (stranger, make_verdict()),
+        )
+        store.publish([(opened, make_verdict(probability=1))], now=after(9))
+        everything = [stranger, tested, scanned, clicked, opened]
+        cases: dict[tuple[TermField, tuple[str, ...]], list[Observation]] = {
+            ("kind", ("click",)): [scanned, clicked],
+            ("kind", ("click", "open")): everything,
+            ("class", ("security_scanner", "generic_bot")): [scanned],
+            ("is", ("machine",)): [scanned],
+            ("is", ("person",)): [stranger, tested, clicked, opened],
+            ("is", ("machine", "test")): [tested, scanned],
+            ("is", ("revised",)): [opened],
+            ("is", ("first",)): everything,
+            ("campaign", ("spring", "autumn")): [tested, clicked, opened],
+            ("route", ("bills",)): [scanned],
+            ("tag", ("b", "c")): [clicked, opened],
+            ("message", (bill.envelope.message_id,)): [scanned],
+            ("rcpt", ("Ann@Example.com",)): [clicked, opened],
+            ("rcpt", ("EXAMPLE.com",)): [tested, clicked, opened],
+            ("rcpt", ("@other.example", "ann@example.com")): [scanned, clicked, opened],
+            ("rcpt", ("%",)): [],
+            ("link", ("https://example.com/Offers",)): [clicked],
+            ("link", ("https://example.com/Offers?x=Mail#top",)): [],
+            ("url", ("offers?X=mail",)): [clicked],
+            ("url", ("nothing", "bill?n")): [scanned],
+            ("subject", ("SALE",)): [clicked, opened],
+            ("device", ("mobile",)): [stranger, tested, clicked, opened],
+            ("client", ("apple mail",)): [clicked],
+            ("proxy", ("gmail",)): [clicked],
+            ("reason", ("ua.none",)): [scanned],
+            ("ruleset", ("2",)): [clicked],
+            ("text", ("spring sale",)): [clicked, opened],
+            ("text", ("CY@other",)): [scanned],
+            ("text", ("/offers",)): [clicked],
+            ("text", ("apple",)): [clicked],
+            ("text", ("100%_",)): [],
+        }
+        for (field, values), expected in cases.items():
+            term = Term(field=field, values=values)
+            for wanted, found in (
+                (EventFilter(terms=(term,)), expected),
+                (EventFilter(terms=(replace(term, negated=True),)), [o for o in everything if o not in expected]),
+            ):
+                assert [record.observation.id for record in store.get_events(wanted)] == [o.id for o in found], term
+                page = store.search_events(wanted)
+                assert [record.observation.id for record in page.records] == [o.id for o in found], term
+                assert store.count_events(wanted) == len(found)
+        both = (Term(field="kind", values=("click",)), Term(field="is", values=("person",)))
+        assert [record.observation for record in store.get_events(EventFilter(terms=both))] == [clicked]
+
+    def test_search_goes_on_where_it_ended(self, store: Store) -> None:
+        """Pages of a search join to the whole, however rare what is looked for is, and the last one says that it is."""
+        made = [make_observation(b"8 bytes.", at=after(i)) for i in range(2_500)]
+        rare = {0, 3, 2_499}
+        for start in range(0, len(made), 500):
+            judgements = [(made[i], make_verdict(machine=i in rare)) for i in range(start, start + 500)]
+            self.publish(store, *judgements)
+        found: list[EventRecord] = []
+        page = store.search_events(EventFilter(machine=True, limit=2))
+        while page.next_id is not None:
+            found += page.records
+            page = store.search_events(EventFilter(machine=True, limit=2, before_id=page.next_id))
+        found += page.records
+        assert [record.observation.id for record in found] == [made[i].id for i in (2_499, 3, 0)]
+        assert page.searched_to is None
 
     def test_pages_join_without_gap_or_overlap(self, store: Store) -> None:
         """Paging by the last id seen walks through all events once, equal times included."""

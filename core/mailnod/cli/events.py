@@ -2,18 +2,66 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from datetime import datetime
+
 import click
 
 from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
-from mailnod.cli.output import count, make_console, print_json, to_plain
+from mailnod.cli.exporting import export_options, read_export, write_rows
+from mailnod.cli.output import clean, count, format_time, make_console, print_json, to_plain
 from mailnod.cli.times import read_time
 from mailnod.cli.waiting import describe_waiting
-from mailnod.model import Classification, EventFilter, EventRecord, Kind
+from mailnod.errors import QueryError
+from mailnod.model import Classification, Delivery, EventFilter, EventPage, EventRecord, Hit, Kind
+from mailnod.query import parse_query
+from mailnod.store.base import Store
 
-__all__ = ["events"]
+__all__ = ["events", "list_events"]
+
+
+#: For so long a search of rare events goes on before it says how far back it came.
+_PATIENCE_S = 3.0
+_PAGE = 1_000
+
+#: The columns of an export, in this order; new ones come behind them.
+COLUMNS = (
+    "id",
+    "occurred_at",
+    "type",
+    "recipient",
+    "recipients",
+    "subject",
+    "message_id",
+    "campaign",
+    "route",
+    "tags",
+    "test",
+    "url",
+    "link_index",
+    "machine",
+    "classification",
+    "probability",
+    "counts_for_metrics",
+    "first",
+    "seq",
+    "proxy_type",
+    "device_type",
+    "client_type",
+    "client_name",
+    "reason_codes",
+    "ruleset",
+    "honeypot",
+    "method",
+    "ip",
+    "user_agent",
+)
 
 
 @click.command()
+@click.argument("query", nargs=-1)
 @database_option
 @click.option("--kind", type=click.Choice(["open", "click"]), help="Opens or clicks only.")
 @click.option("--people", is_flag=True, help="People only.")
@@ -34,12 +82,14 @@ __all__ = ["events"]
 @click.option("--until", help="Before this time, written likewise.")
 @click.option("--before", help="Older than the event with this id: the next page.")
 @click.option("--ids", is_flag=True, help="Show the beginning of each event's id, for 'mailnod explain'.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most this many.")
+@click.option("--limit", type=click.IntRange(1), help="At most this many; 50, or all where a file is written.")
+@export_options
 @json_option
 @pass_cli
 def events(
     cli: CliContext,
     *,
+    query: tuple[str, ...],
     kind: Kind | None,
     people: bool,
     machines: bool,
@@ -53,10 +103,18 @@ def events(
     until: str | None,
     before: str | None,
     ids: bool,
-    limit: int,
+    limit: int | None,
+    csv_path: str | None,
+    jsonl_path: str | None,
     as_json: bool,
 ) -> None:
-    """Show opens and clicks with their verdicts, newest first."""
+    """Show opens and clicks with their verdicts, newest first.
+
+    QUERY narrows them: class:!generic_bot rcpt:example.com since:24h is:person campaign:"spring sale" word. All of it
+    must hold; a,b is any of several, and ! or - before a field or a word is its opposite. The documentation lists every
+    field; options say the same.
+    """
+    export = read_export(csv_path, jsonl_path, as_json=as_json)
     if people and machines:
         raise click.UsageError("--people and --machines exclude each other; leave both out to see everything.")
     now = cli.clock.now()
@@ -72,9 +130,13 @@ def events(
         since=read_time("--since", since, now),
         until=read_time("--until", until, now),
         before_id=_read_id(before),
-        limit=limit,
     )
-    found = cli.reader.get_events(wanted)
+    wanted = _parse(" ".join(query), now, wanted)
+    if export is not None:
+        write_rows(export, COLUMNS, map(_list_columns, list_events(cli.reader, wanted, limit=limit)), what="event")
+        return
+    limit = limit or 50
+    found, page = _search(cli.reader, wanted, limit=limit)
     if as_json:
         print_json([_to_plain(record) for record in found])
         return
@@ -84,13 +146,78 @@ def events(
         console = make_console()
         title = f"{count(len(found), 'event')}, newest first"
         console.print(make_event_table(found, title=title, width=console.width, ids=ids))
-        if len(found) == limit:
-            click.echo(f"Older ones: --before {found[-1].event.id.hex()}")
+        if page.next_id is not None and page.searched_to is None:
+            click.echo(f"Older ones: --before {page.next_id.hex()}")
+    if page.next_id is not None and page.searched_to is not None:
+        click.echo(f"Searched back to {format_time(page.searched_to)}; older ones: --before {page.next_id.hex()}")
     waiting = describe_waiting(cli)
-    if not found:
+    if not found and page.next_id is None:
         click.echo(f"No events yet; {waiting}." if waiting else "No events.")
     elif waiting:
         click.echo(f"{waiting[0].upper()}{waiting[1:]}.")
+
+
+def list_events(store: Store, wanted: EventFilter, *, limit: int | None) -> Iterator[EventRecord]:
+    """Yield events page by page, newest first.
+
+    :param limit: at most this many; None yields all of them.
+    """
+    left = limit
+    while left is None or left > 0:
+        page = store.search_events(replace(wanted, limit=_PAGE if left is None else min(left, _PAGE)))
+        yield from page.records
+        if page.next_id is None:
+            return
+        wanted = replace(wanted, before_id=page.next_id)
+        left = None if left is None else left - len(page.records)
+
+
+def _search(store: Store, wanted: EventFilter, *, limit: int) -> tuple[list[EventRecord], EventPage]:
+    """Return up to so many events, and the last page: the search of rare ones ends after some seconds."""
+    deadline = time.monotonic() + _PATIENCE_S
+    found: list[EventRecord] = []
+    while True:
+        page = store.search_events(replace(wanted, limit=min(limit - len(found), 10_000)))
+        found += page.records
+        if page.next_id is None or len(found) >= limit or time.monotonic() > deadline:
+            return found, page
+        wanted = replace(wanted, before_id=page.next_id)
+
+
+def _parse(text: str, now: datetime, wanted: EventFilter) -> EventFilter:
+    try:
+        return parse_query(text, now=now, base=wanted)
+    except QueryError as error:
+        place = " " * error.start + "^" * max(error.end - error.start, 1)
+        raise click.BadParameter(f"{error}\n\n    {clean(text)}\n    {place}", param_hint="QUERY") from None
+
+
+def _list_columns(record: EventRecord) -> dict[str, object]:
+    """Return what an export says of an event, by column."""
+    event = record.event
+    verdict = {field.name: getattr(event.verdict, field.name) for field in fields(event.verdict)}
+    own = {field.name: getattr(event, field.name) for field in fields(event)}
+    return {**_describe_mail(record.delivery), **verdict, **own, **_describe_hit(record.observation.hit)}
+
+
+def _describe_hit(hit: Hit) -> dict[str, object]:
+    return {"honeypot": hit.honeypot, "method": hit.method, "ip": hit.ip, "user_agent": hit.user_agent}
+
+
+def _describe_mail(delivery: Delivery | None) -> dict[str, object]:
+    envelope, decision = (None, None) if delivery is None else (delivery.envelope, delivery.decision)
+    return {
+        "message_id": envelope and envelope.message_id,
+        "subject": envelope and envelope.subject,
+        "recipient": delivery and delivery.recipient,
+        "recipients": envelope and len(envelope.recipients),
+        "campaign": envelope and envelope.campaign,
+        "route": decision and decision.route,
+        "tags": envelope and envelope.tags,
+        "metadata": envelope and envelope.metadata,
+        "reasons": decision and decision.reasons,
+        "test": delivery and delivery.test,
+    }
 
 
 def _read_id(value: str | None) -> bytes | None:
@@ -106,21 +233,5 @@ def _read_id(value: str | None) -> bytes | None:
 
 
 def _to_plain(record: EventRecord) -> object:
-    event, delivery = record.event, record.delivery
-    return {
-        **to_plain(event),
-        "message_id": delivery.envelope.message_id if delivery else None,
-        "subject": delivery.envelope.subject if delivery else None,
-        "recipient": delivery.recipient if delivery else None,
-        "recipients": len(delivery.envelope.recipients) if delivery else None,
-        "campaign": delivery.envelope.campaign if delivery else None,
-        "route": delivery.decision.route if delivery else None,
-        "tags": to_plain(delivery.envelope.tags) if delivery else None,
-        "metadata": to_plain(delivery.envelope.metadata) if delivery else None,
-        "reasons": to_plain(delivery.decision.reasons) if delivery else None,
-        "test": delivery.test if delivery else None,
-        "honeypot": record.observation.hit.honeypot,
-        "method": record.observation.hit.method,
-        "ip": record.observation.hit.ip,
-        "user_agent": record.observation.hit.user_agent,
-    }
+    described = {**_describe_mail(record.delivery), **_describe_hit(record.observation.hit)}
+    return {**to_plain(record.event), **to_plain(described)}

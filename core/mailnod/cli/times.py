@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import click
 
-__all__ = ["read_time"]
+from mailnod import query
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+__all__ = ["read_time"]
 
 
 def read_time(option: str, value: str | None, now: datetime) -> datetime | None:
@@ -21,10 +20,7 @@ def read_time(option: str, value: str | None, now: datetime) -> datetime | None:
     """
     if value is None:
         return None
-    if match := re.fullmatch(r"(\d{1,6})([smhdw])", value):
-        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
     try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
+        return query.read_time(value, now=now)
+    except (ValueError, OverflowError):
         raise click.BadParameter(f"{value!r} is neither like 24h nor an ISO 8601 time", param_hint=option) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

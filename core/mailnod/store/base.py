@@ -226,12 +226,18 @@ class Store(Protocol):
         ...
 
     def get_deliveries(
-        self, *, message_id: str | None = None, recipient: str | None = None, limit: int = 100
+        self,
+        *,
+        message_id: str | None = None,
+        recipient: str | None = None,
+        before_id: bytes | None = None,
+        limit: int = 100,
     ) -> list[Delivery]:
         """Return deliveries, newest first.
 
         :param message_id: only those of this message.
         :param recipient: one address; only those that went to it, alone or with others.
+        :param before_id: only those added before the one with this id: the next page.
         :param limit: at most this many, 1 to 10,000, and the nearest of them where it is outside.
         """
         ...

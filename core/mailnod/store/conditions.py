@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from mailnod.model import EventFilter, Term, TermField
@@ -19,6 +19,7 @@ from mailnod.store.rows import to_text
 
 __all__ = [
     "Condition",
+    "Narrowing",
     "find_deliveries",
     "find_links",
     "find_mailings",
@@ -27,6 +28,9 @@ __all__ = [
     "list_terms",
     "part_recipients",
 ]
+
+#: The numbers that an index can narrow a filter to, and the terms that hold of all that they lead to.
+Narrowing = tuple[Sequence[int], Collection[Term]]
 
 #: Up to so many deliveries, mailings or links of a filter are looked at one by one; beyond them, events by their time.
 MOST_DELIVERIES = 500
@@ -79,16 +83,20 @@ class Condition:
     values: tuple[object, ...] = ()
 
 
-def list_conditions(connection: sqlite3.Connection, filter: EventFilter) -> list[Condition]:
+def list_conditions(
+    connection: sqlite3.Connection, filter: EventFilter, *, known: Collection[Term] = ()
+) -> list[Condition]:
     """Return what must hold of an event; each condition is true or false, never NULL.
 
     It speaks of a row of events ``e``, observations ``o``, verdicts ``v``, deliveries ``d``, mailings ``m`` and links
     ``l``.
+
+    :param known: terms that hold already.
     """
-    return [_translate(connection, term) for term in list_terms(filter)]
+    return [_translate(connection, term) for term in list_terms(filter) if term not in known]
 
 
-def find_deliveries(connection: sqlite3.Connection, filter: EventFilter) -> list[int] | None:
+def find_deliveries(connection: sqlite3.Connection, filter: EventFilter) -> Narrowing | None:
     """Return the deliveries that a filter names; None where it names none, or too many."""
     for term in list_terms(filter):
         if term.negated or term.field not in ("message", "rcpt"):
@@ -98,20 +106,20 @@ def find_deliveries(connection: sqlite3.Connection, filter: EventFilter) -> list
             rows = connection.execute(f"{condition.sql} LIMIT ?", (*condition.values, MOST_DELIVERIES + 1))
             found.update(seq for (seq,) in rows)
         if len(found) <= MOST_DELIVERIES:
-            return sorted(found)
+            return sorted(found), [term]
     return None
 
 
-def find_links(connection: sqlite3.Connection, filter: EventFilter) -> list[int] | None:
+def find_links(connection: sqlite3.Connection, filter: EventFilter) -> Narrowing | None:
     """Return the links that a filter names; None where it names none, or too many."""
     for term in list_terms(filter):
         if term.field == "link" and not term.negated and len(term.values) <= MOST_ARMS:
             rows = connection.execute(f"SELECT id FROM links WHERE value IN {_LIST}", (_dump(term),))
-            return [link for (link,) in rows]
+            return [link for (link,) in rows], [term]
     return None
 
 
-def find_mailings(connection: sqlite3.Connection, filter: EventFilter) -> list[int] | None:
+def find_mailings(connection: sqlite3.Connection, filter: EventFilter) -> Narrowing | None:
     """Return the mailings that a filter names by campaign, route or tag; None where it names none, or too many."""
     named = [t for t in list_terms(filter) if not t.negated and t.field in ("campaign", "route", "tag")]
     conditions = [_translate(connection, term) for term in named]
@@ -122,7 +130,7 @@ def find_mailings(connection: sqlite3.Connection, filter: EventFilter) -> list[i
     values = [value for condition in conditions for value in condition.values]
     found = connection.execute(f"SELECT m.id FROM mailings AS m WHERE {where} LIMIT ?", (*values, MOST_ARMS + 1))
     mailings = [mailing for (mailing,) in found]
-    return mailings if len(mailings) <= MOST_ARMS else None
+    return (mailings, named) if len(mailings) <= MOST_ARMS else None
 
 
 def list_terms(filter: EventFilter) -> Iterator[Term]:

@@ -174,7 +174,12 @@ def get_delivery(connection: sqlite3.Connection, delivery_id: bytes) -> Delivery
 
 
 def get_deliveries(
-    connection: sqlite3.Connection, *, message_id: str | None, recipient: str | None, limit: int
+    connection: sqlite3.Connection,
+    *,
+    message_id: str | None,
+    recipient: str | None,
+    before_id: bytes | None,
+    limit: int,
 ) -> list[Delivery]:
     """Return deliveries, those added last first."""
     conditions, parameters = ["TRUE"], list[object]()
@@ -184,6 +189,9 @@ def get_deliveries(
     if recipient is not None:
         conditions.append(f"d.seq IN ({WENT_TO})")
         parameters.append(consents.find_recipient(connection, recipient))
+    if before_id is not None:
+        conditions.append("d.seq < (SELECT seq FROM deliveries WHERE id = ?)")
+        parameters.append(before_id)
     return _select(connection, f"WHERE {' AND '.join(conditions)} ORDER BY d.seq DESC LIMIT ?", [*parameters, limit])
 
 

@@ -35,7 +35,7 @@ _NAMES = {
     "message": "d.message_id FROM rollups AS r JOIN deliveries AS d ON d.seq = r.key",
     "campaign": "n.name FROM rollups AS r JOIN names AS n ON n.id = r.key",
     "route": "n.name FROM rollups AS r JOIN names AS n ON n.id = r.key",
-    "link": "l.value FROM rollups AS r JOIN links AS l ON l.id = r.key",
+    "link": "l.value FROM rollups AS r INDEXED BY rollups_of_links CROSS JOIN links AS l ON l.id = r.key",
     "hour": "strftime('%Y-%m-%dT%H:00Z', r.key * 3600, 'unixepoch') FROM rollups AS r",
 }
 #: What lines are ordered by, the greatest first; together it tells them apart.
@@ -82,7 +82,7 @@ def get_metrics(connection: sqlite3.Connection, *, by: str, limit: int, before: 
     :param before: the key of a line, after which to go on; None begins with the first.
     """
     order = _ORDERS.get(by, _NEWEST)
-    # Bound, the scope would hide from SQLite that the index of links serves.
+    # Bound, the scope would hide from SQLite that the index of links may be used.
     where, values = f"r.scope = {_SCOPES[by]}", list[object]()
     if before is not None:
         where += f" AND ({', '.join(order)}) < (SELECT {', '.join(order)} FROM rollups AS r WHERE {where} AND key = ?)"

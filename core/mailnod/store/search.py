@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from mailnod.model import EventFilter, EventPage, EventRecord
+from mailnod.model import EventFilter, EventPage, EventRecord, Term
 from mailnod.store import slots
-from mailnod.store.conditions import Condition, find_deliveries, find_links, find_mailings, list_conditions
+from mailnod.store.conditions import Condition, Narrowing, find_deliveries, find_links, find_mailings, list_conditions
 from mailnod.store.events import get_records
 from mailnod.store.observations import find_slot
 from mailnod.store.rows import from_micros, to_micros
@@ -19,24 +19,39 @@ from mailnod.store.rows import from_micros, to_micros
 __all__ = ["count_events", "get_events", "get_judged", "search_events"]
 
 #: So many rows are looked at for one page, which takes some milliseconds.
-EFFORT = 4_000
+EFFORT = 2_000
+#: A row costs so many times as much where texts are put together to look through them.
+_TEXT_COST = 5
 
-_BY_EVENT = "FROM events AS e CROSS JOIN observations AS o ON o.slot = e.slot"
-_BY_OBSERVATION = "FROM observations AS o CROSS JOIN events AS e ON e.slot = o.slot"
+#: What a run of events needs where nothing else of them is asked for.
+_BARE = {"e": "FROM events AS e", "o": "FROM observations AS o CROSS JOIN events AS e ON e.slot = o.slot"}
+
+_SOURCES = {
+    "e": "FROM events AS e CROSS JOIN observations AS o ON o.slot = e.slot",
+    "o": "FROM observations AS o CROSS JOIN events AS e ON e.slot = o.slot",
+}
 _JOINS = """
     CROSS JOIN verdicts AS v ON v.id = e.verdict_id
     LEFT JOIN deliveries AS d ON d.seq = o.delivery
     LEFT JOIN mailings AS m ON m.id = d.mailing_id
     LEFT JOIN links AS l ON l.id = o.link_id
 """
+#: The columns that an index narrows a filter by, the sharpest first.
+_NARROWINGS: dict[str, Callable[[sqlite3.Connection, EventFilter], Narrowing | None]] = {
+    "o.delivery": find_deliveries,
+    "o.link_id": find_links,
+    "e.mailing_id": find_mailings,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Arm:
     """One run of rows that lie in the order of their slots: all events, or those that an index keeps together."""
 
-    source: str = _BY_EVENT
-    where: str = "e.slot"
+    #: The table that it is a run of: events ``e`` or observations ``o``.
+    table: str = "e"
+    #: What keeps it together, with the value that is bound to it.
+    where: str = "TRUE"
     value: tuple[object, ...] = ()
 
 
@@ -44,9 +59,10 @@ def search_events(connection: sqlite3.Connection, filter: EventFilter) -> EventP
     """Return the newest events that a filter lets through, as far as the effort for one page goes."""
     limit = min(max(filter.limit, 1), 10_000)
     low, high = _get_bounds(connection, filter)
-    arms = _choose_arms(connection, filter)
-    conditions = list_conditions(connection, filter)
-    share = max(EFFORT // max(len(arms), 1), limit)
+    arms, known = _choose_arms(connection, filter)
+    conditions = list_conditions(connection, filter, known=known)
+    cost = _TEXT_COST if any(term.field == "text" for term in filter.terms) else 1
+    share = max(EFFORT // cost // max(len(arms), 1), limit)
     found: list[int] = []
     floor: int | None = None
     for arm in arms:
@@ -95,7 +111,7 @@ def get_judged(
         low = max(low, (slots.get_range(to_micros(after[0]))[1] if last is None else last) + 1)
     match, values = _join(list_conditions(connection, filter))
     rows = connection.execute(
-        f"SELECT e.slot {_BY_EVENT} {_JOINS} WHERE e.slot BETWEEN ? AND ? AND {match} ORDER BY e.slot LIMIT ?",
+        f"SELECT e.slot {_SOURCES['e']} {_JOINS} WHERE e.slot BETWEEN ? AND ? AND {match} ORDER BY e.slot LIMIT ?",
         (low, high, *values, min(max(filter.limit, 1), 10_000)),
     )
     return get_records(connection, [slot for (slot,) in rows])[::-1]
@@ -105,7 +121,7 @@ def count_events(connection: sqlite3.Connection, filter: EventFilter) -> int:
     """Return how many events a filter lets through."""
     match, values = _join(list_conditions(connection, filter))
     ((number,),) = connection.execute(
-        f"SELECT count(*) {_BY_EVENT} {_JOINS} WHERE e.slot BETWEEN ? AND ? AND {match}",
+        f"SELECT count(*) {_SOURCES['e']} {_JOINS} WHERE e.slot BETWEEN ? AND ? AND {match}",
         (*_get_bounds(connection, filter), *values),
     ).fetchall()
     return int(number)
@@ -130,9 +146,12 @@ def _walk(
     """Return the newest slots of an arm that match, and the last one that was looked at where there may be more."""
     # The conditions are a column, and not where rows are restricted, so that the limit bounds what is looked at.
     match, values = _join(conditions)
-    statement = f"SELECT e.slot, {match} {arm.source} {_JOINS} WHERE {arm.where} BETWEEN ? AND ?"
-    order = "e.slot" if arm.source is _BY_EVENT else "o.slot"
-    rows = connection.execute(f"{statement} ORDER BY {order} DESC LIMIT ?", (*values, *arm.value, low, high, share))
+    source = f"{_SOURCES[arm.table]} {_JOINS}" if conditions else _BARE[arm.table]
+    slot_ = f"{arm.table}.slot"
+    rows = connection.execute(
+        f"SELECT e.slot, {match} {source} WHERE {arm.where} AND {slot_} BETWEEN ? AND ? ORDER BY {slot_} DESC LIMIT ?",
+        (*values, *arm.value, low, high, share),
+    )
     found: list[int] = []
     looked_at = 0
     slot = None
@@ -147,21 +166,14 @@ def _walk(
     return found, slot if looked_at == share else None
 
 
-def _choose_arms(connection: sqlite3.Connection, filter: EventFilter) -> list[_Arm]:
-    """Return the runs of rows that hold all that a filter can let through; none where nothing can be."""
-    for source, column, keys in _list_narrowings(connection, filter):
-        if keys is not None:
-            return [_Arm(source, f"{column} = ? AND {column.partition('.')[0]}.slot", (key,)) for key in keys]
-    return [_Arm()]
-
-
-def _list_narrowings(
-    connection: sqlite3.Connection, filter: EventFilter
-) -> Iterator[tuple[str, str, Sequence[int] | None]]:
-    """Yield what an index can narrow a filter by, the sharpest first; None where it would not be by much."""
-    yield _BY_OBSERVATION, "o.delivery", find_deliveries(connection, filter)
-    yield _BY_OBSERVATION, "o.link_id", find_links(connection, filter)
-    yield _BY_EVENT, "e.mailing_id", find_mailings(connection, filter)
+def _choose_arms(connection: sqlite3.Connection, filter: EventFilter) -> tuple[list[_Arm], Collection[Term]]:
+    """Return the runs of rows that hold all that a filter can let through, and the terms that hold of all of them."""
+    for column, find in _NARROWINGS.items():
+        narrowing = find(connection, filter)
+        if narrowing is not None:
+            keys, known = narrowing
+            return [_Arm(column[0], f"{column} = ?", (key,)) for key in keys], known
+    return [_Arm()], ()
 
 
 def _get_bounds(connection: sqlite3.Connection, filter: EventFilter) -> tuple[int, int]:

@@ -202,11 +202,18 @@ class SQLiteStore:
             return events.get_verdicts(connection, observation_id)
 
     def get_deliveries(
-        self, *, message_id: str | None = None, recipient: str | None = None, limit: int = 100
+        self,
+        *,
+        message_id: str | None = None,
+        recipient: str | None = None,
+        before_id: bytes | None = None,
+        limit: int = 100,
     ) -> list[Delivery]:
         """Return deliveries, those added last first."""
         with self._database.read() as connection:
-            return sent.get_deliveries(connection, message_id=message_id, recipient=recipient, limit=_cap(limit))
+            return sent.get_deliveries(
+                connection, message_id=message_id, recipient=recipient, before_id=before_id, limit=_cap(limit)
+            )
 
     def get_metrics(self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None) -> list[Metrics]:
         """Return counts from the rollups."""

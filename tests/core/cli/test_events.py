@@ -51,6 +51,13 @@ def test_json_has_events_newest_first(run: Run, campaign: None) -> None:
         (["--tests"], 0),
         (["--class", "generic_bot", "--message-id", "<bob@app.example>"], 1),
         (["--no-tests"], 3),
+        (["kind:click"], 1),
+        (["rcpt:bob@example.com"], 1),
+        (["kind:open", "is:machine"], 2),
+        (["kind:open -is:machine"], 0),
+        (["since:61s", "until:2030-01-01", "campaign:spring"], 2),
+        (["class:!generic_bot", "--kind", "open"], 1),
+        (["/spring"], 1),
     ],
 )
 def test_filters_restrict(run: Run, campaign: None, arguments: list[str], count: int) -> None:
@@ -156,3 +163,13 @@ def test_foreign_file_is_one_clear_line(run: Run, environ: dict[str, str], tmp_p
 def test_option_goes_before_environment(run: Run, campaign: None, tmp_path: Path) -> None:
     """``--database`` names another store than MAILNOD_DATABASE."""
     assert "other.db" in run("events", "--database", str(tmp_path / "other.db")).output
+
+
+def test_query_that_cannot_be_read_is_shown_with_its_place(run: Run, campaign: None) -> None:
+    """The message repeats the query, points to the part, and suggests."""
+    result = run("events", "kind:click", "campain:x")
+    assert result.exit_code == 2
+    assert "did you mean campaign?" in result.output
+    lines = result.output.splitlines()
+    line = next(index for index, text in enumerate(lines) if "kind:click campain:x" in text)
+    assert lines[line + 1].rstrip() == " " * lines[line].index("campain") + "^" * len("campain")

@@ -111,7 +111,12 @@ def get_known(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, Deliv
 
 
 def get_deliveries(
-    connection: Connection, *, message_id: str | None, recipient: bytes | None, limit: int
+    connection: Connection,
+    *,
+    message_id: str | None,
+    recipient: bytes | None,
+    before_id: bytes | None,
+    limit: int,
 ) -> list[Delivery]:
     """Return deliveries, those added last first.
 
@@ -124,6 +129,9 @@ def get_deliveries(
     if recipient is not None:
         conditions.append(f"d.id IN ({WENT_TO})")
         parameters.append(recipient)
+    if before_id is not None:
+        conditions.append("d.seq < (SELECT seq FROM mailnod.deliveries WHERE id = %s)")
+        parameters.append(before_id)
     return _select(connection, f"WHERE {' AND '.join(conditions)} ORDER BY d.seq DESC LIMIT %s", [*parameters, limit])
 
 

@@ -209,12 +209,19 @@ class PostgresStore:
             return events.get_verdicts(connection, observation_id)
 
     def get_deliveries(
-        self, *, message_id: str | None = None, recipient: str | None = None, limit: int = 100
+        self,
+        *,
+        message_id: str | None = None,
+        recipient: str | None = None,
+        before_id: bytes | None = None,
+        limit: int = 100,
     ) -> list[Delivery]:
         """Return deliveries, those added last first."""
         with self._server.read() as connection:
             hashed = None if recipient is None else self._hash(connection, recipient)
-            return sent.get_deliveries(connection, message_id=message_id, recipient=hashed, limit=_cap(limit))
+            return sent.get_deliveries(
+                connection, message_id=message_id, recipient=hashed, before_id=before_id, limit=_cap(limit)
+            )
 
     def get_metrics(self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None) -> list[Metrics]:
         """Return counts from the rollups."""

@@ -1,0 +1,202 @@
+"""The SQLite store when it is full: bytes for each event, the time of every query, and whether it slows down.
+
+``python -m benchmarks.bench_store 10000000`` fills it with ten million events (a few minutes and 3 GB).
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from statistics import quantiles
+from time import perf_counter, thread_time
+
+from benchmarks.store_world import BEGIN, CAMPAIGNS, YEAR_S, World, fill_by_store, fill_in_bulk
+
+from mailnod.model import Classification, EventFilter, Term
+from mailnod.store.base import GroupBy
+from mailnod.store.rollups import MEASURES
+from mailnod.store.sqlite import SQLiteStore
+
+EVENTS = 1_000_000
+#: How many events the real writers put into a store whose bytes are counted.
+WEIGHED = 100_000
+CALLS = 60
+BYTES_ASKED = 130
+STATS_MS, LISTS_MS = 2.0, 10.0
+GROWTH_ASKED = 0.9
+#: What belongs to events; raw signals are told apart, and what belongs to mail is no matter of how often it is opened.
+RAW = {"signals", "user_agents", "header_sets", "queue", "arrivals"}
+MAIL = {"deliveries", "delivery_recipients", "recipients", "domains", "names", "mailings", "short_links", "link_sets"}
+
+
+def main(events: int = EVENTS) -> None:
+    """Print all of it."""
+    with tempfile.TemporaryDirectory(prefix="mailnod-bench-") as folder:
+        weighed = SQLiteStore(Path(folder) / "weighed.db")
+        empty = _measure_rate(weighed, World(WEIGHED))
+        _print_bytes(Path(folder) / "weighed.db", WEIGHED)
+        weighed.close()
+        path = Path(folder) / "full.db"
+        store = SQLiteStore(path)
+        _fill(store, path, events)
+        _print_queries(store)
+        full = _measure_rate(store, World(WEIGHED, seed=2))
+        print(
+            f"\n  taken in and published: {empty:,.0f} events/s into an empty store, {full:,.0f} beside {events:,}: "
+            f"{full / empty:.2f}x (asked: {GROWTH_ASKED}x)"
+        )
+        store.close()
+
+
+def _measure_rate(store: SQLiteStore, world: World) -> float:
+    started = perf_counter()
+    *_, done = fill_by_store(world, store)
+    return done / (perf_counter() - started)
+
+
+def _fill(store: SQLiteStore, path: Path, events: int) -> None:
+    store.get_deliveries(limit=1)
+    started = perf_counter()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for done in fill_in_bulk(World(events), connection):
+            if done * 10 % events == 0:
+                print(f"  {done:,} events after {perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+        _count(connection)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    print(f"\n  {events:,} events, {path.stat().st_size / events:.0f} bytes of file for each, raw signals of 28 days")
+
+
+def _count(connection: sqlite3.Connection) -> None:
+    """Write the rollups as publishing would have left them, as far as their number and size go."""
+    classes = {
+        "human": "NOT v.machine",
+        "machine": "v.machine",
+        "privacy": "v.classification = 'privacy_proxy'",
+        "scanner": "v.classification = 'security_scanner'",
+        "bot": "v.classification IN ('generic_bot', 'link_preview_bot')",
+        "observed": "TRUE",
+    }
+    counts = {
+        f"{who}_{kind}": f"sum({c} AND o.kind = {n})"
+        for who, c in classes.items()
+        for n, kind in enumerate(("opens", "clicks"))
+    }
+    columns = [counts[m] if m in counts else f"min({counts[m.removesuffix('_unique')]}, 1)" for m in MEASURES[3:]]
+    source = "FROM events AS e JOIN observations AS o USING (slot) JOIN verdicts AS v ON v.id = e.verdict_id"
+    connection.execute(
+        f"INSERT INTO rollups SELECT 1, o.delivery, 1, 1, 1, {', '.join(columns)} {source} GROUP BY o.delivery"
+    )
+    sums = ", ".join(f"sum(r.{name})" for name in MEASURES)
+    joins = "JOIN deliveries AS d ON d.seq = r.key JOIN mailings AS m ON m.id = d.mailing_id"
+    mails = f"FROM rollups AS r {joins} WHERE r.scope = 1"
+    for scope, key in ((0, "m.id - m.id"), (2, "m.campaign_id"), (3, "m.route_id")):
+        connection.execute(f"INSERT INTO rollups SELECT {scope}, {key}, {sums} {mails} GROUP BY {key}")
+    for scope, key, where in (
+        (4, "o.link_id", "o.link_id IS NOT NULL"),
+        (5, "((o.slot >> 12) / 3600000000 + 438288)", "TRUE"),
+    ):
+        connection.execute(
+            f"INSERT INTO rollups SELECT {scope}, {key}, 0, 0, 0, {', '.join(columns)} {source} "
+            f"WHERE {where} GROUP BY {key}"
+        )
+
+
+def _print_bytes(path: Path, events: int) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        sizes = dict(connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name").fetchall())
+        tables = dict(connection.execute("SELECT name, tbl_name FROM sqlite_schema").fetchall())
+    kinds = {"events": 0.0, "raw signals": 0.0, "mail": 0.0}
+    lines = []
+    for name, size in sorted(sizes.items(), key=lambda item: -item[1]):
+        of = tables.get(name, name)
+        kind = "raw signals" if of in RAW else "mail" if of in MAIL else "events"
+        kinds[kind] += size / events
+        if size / events >= 0.5:
+            lines.append(f"    {name:<38}{size / events:8.1f}  {kind}")
+    print(f"  bytes for each of {events:,} events that the store's own writers took in")
+    print("\n".join(lines))
+    print(f"    {'of events, indexes and rollups included':<40}{kinds['events']:6.1f}  (asked: at most {BYTES_ASKED})")
+    print(f"    {'of raw signals, until they are purged':<40}{kinds['raw signals']:6.1f}")
+    print(f"    {'of mail: deliveries and recipients':<40}{kinds['mail']:6.1f}")
+
+
+def _print_queries(store: SQLiteStore) -> None:
+    print(f"\n  {'query':<44}{'p50 ms':>9}{'p99 ms':>9}{'asked':>8}")
+    pick = random.Random(3)
+    scopes: tuple[GroupBy, ...] = ("all", "message", "campaign", "route", "link", "hour")
+    for by in scopes:
+        _time(f"stats by {by}", lambda by=by: store.get_metrics(by=by, limit=50), STATS_MS)  # type: ignore[misc]
+    keys = {by: [line.key for line in store.get_metrics(by=by, limit=1_000)] for by in scopes[1:]}
+    for by in scopes[1:]:
+        later = lambda by=by: store.get_metrics(by=by, limit=50, before=pick.choice(keys[by]))  # noqa: E731
+        _time(f"stats by {by}, a later page", later, STATS_MS)
+    for name, make in _list_filters(store, pick).items():
+        _time(f"events {name}", lambda make=make: store.search_events(make()), LISTS_MS)  # type: ignore[misc]
+
+
+def _list_filters(store: SQLiteStore, pick: random.Random) -> dict[str, Callable[[], EventFilter]]:
+    mails = store.get_deliveries(limit=2_000)
+    ids = [record.event.id for record in store.get_events(EventFilter(limit=5_000))]
+
+    def moment() -> timedelta:
+        return timedelta(seconds=pick.randrange(YEAR_S))
+
+    def term(field: str, *values: str, negated: bool = False) -> EventFilter:
+        return EventFilter(limit=50, terms=(Term(field=field, values=values, negated=negated),))  # type: ignore[arg-type]
+
+    return {
+        "newest": lambda: EventFilter(limit=50),
+        "before:": lambda: EventFilter(limit=50, before_id=pick.choice(ids)),
+        "since: until:": lambda: EventFilter(limit=50, since=BEGIN, until=BEGIN + moment()),
+        "kind:click": lambda: EventFilter(limit=50, kind="click"),
+        "is:machine": lambda: EventFilter(limit=50, machine=True),
+        "is:first": lambda: term("is", "first"),
+        "class:link_preview_bot": lambda: EventFilter(limit=50, classification=Classification.LINK_PREVIEW_BOT),
+        "class:!generic_bot": lambda: term("class", "generic_bot", negated=True),
+        "class:suspicious (none)": lambda: EventFilter(limit=50, classification=Classification.SUSPICIOUS),
+        "campaign:": lambda: EventFilter(limit=50, campaign=f"campaign {pick.randrange(CAMPAIGNS)}"),
+        "campaign: class: (rare)": lambda: EventFilter(
+            limit=50, campaign=f"campaign {pick.randrange(CAMPAIGNS)}", classification=Classification.SUSPICIOUS
+        ),
+        "route:": lambda: EventFilter(limit=50, route="bills"),
+        "tag:": lambda: term("tag", "weekly"),
+        "message:": lambda: EventFilter(limit=50, message_id=pick.choice(mails).envelope.message_id),
+        "rcpt: (address)": lambda: term("rcpt", pick.choice(mails).envelope.recipients[0]),
+        "rcpt: (small domain)": lambda: term("rcpt", f"firm{pick.randrange(1_000) * 2}.example"),
+        "rcpt: (large domain)": lambda: term("rcpt", "big1.example"),
+        "rcpt: (unknown)": lambda: term("rcpt", "nobody@nowhere.example"),
+        "link:": lambda: term("link", f"https://shop.example/offers/{pick.randrange(CAMPAIGNS)}/3"),
+        "url: (none)": lambda: term("url", "nothing-of-that-name"),
+        "client: device:": lambda: EventFilter(
+            limit=50,
+            terms=(Term(field="client", values=("client 7",)), Term(field="device", values=("mobile",))),
+        ),
+        "proxy:gmail": lambda: term("proxy", "gmail"),
+        "ruleset: (none)": lambda: term("ruleset", "2020-01-01"),
+        "word": lambda: term("text", "person.77"),
+        "word (none)": lambda: term("text", "nothing-of-that-name"),
+    }
+
+
+def _time(name: str, call: Callable[[], object], asked_ms: float) -> None:
+    call()
+    taken = []
+    for _ in range(CALLS):
+        # The time of the processor, because what else the machine does says nothing of the query.
+        started = thread_time()
+        call()
+        taken.append((thread_time() - started) * 1000)
+    cuts = quantiles(taken, n=100, method="inclusive")
+    over = "" if cuts[98] <= asked_ms else "  over"
+    print(f"  {name:<44}{cuts[49]:9.2f}{cuts[98]:9.2f}{asked_ms:8.0f}{over}", flush=True)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:2]))
