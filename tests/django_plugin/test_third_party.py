@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from email import message_from_bytes, policy
 from typing import Any
 
 import celery
@@ -332,6 +333,36 @@ def test_every_provider_of_the_package_is_tried() -> None:
     names = {cls.__name__.removeprefix("Offline") for cls in _Offline.__subclasses__()}
     assert names == set(OFFLINE)
     assert all(issubclass(backend, AnymailBaseBackend) for backend in OFFLINE.values())
+
+
+@pytest.mark.parametrize("mode", ["ours", "esp"])
+def test_amazon_ses_gets_the_mail_as_we_decide(set_up: SetUp, mode: str) -> None:
+    """Amazon's own kit sends our links, or the original with the delivery's token, and reports the mail as accepted."""
+    # Both need the same package.
+    stub = pytest.importorskip("botocore.stub", reason="boto3 is not installed")
+    params = {"region_name": "eu-west-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
+    tracker = set_up(
+        inner="anymail.backends.amazon_ses.EmailBackend",
+        ESP_TRACKING=mode,
+        settings={"ANYMAIL": {"AMAZON_SES_CLIENT_PARAMS": params}},
+    )
+    connection: Any = mail.get_connection()
+    connection.open()
+    sent: list[dict[str, Any]] = []
+    connection.client.meta.events.register(
+        "before-parameter-build.sesv2.SendEmail", lambda params, **_: sent.append(params)
+    )
+    with stub.Stubber(connection.client) as stubber:
+        stubber.add_response("send_email", {"MessageId": "1"})
+        assert connection.send_messages([make_message(track_opens=True, track_clicks=True)]) == 1
+    ((raw),) = (request["Content"]["Raw"]["Data"] for request in sent)
+    message = message_from_bytes(raw, policy=policy.default)
+    body = message.get_body(("html",))
+    assert body is not None
+    assert is_tracked(body.get_content()) == (mode == "ours", mode == "ours")
+    assert ("mailnod" in str(message["X-Metadata"])) == (mode == "esp")
+    (delivery,) = tracker.store.get_deliveries()
+    assert delivery.state == "accepted"
 
 
 def report(kind: str, **values: Any) -> None:
