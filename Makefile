@@ -74,7 +74,7 @@ bench: $(VENV)/.dev ## Measure speeds, beside other libraries in the same run.
 
 bench-collect: $(VENV)/.dev ## Measure the collector beside nginx and Django, by wrk.
 	$(say) "Collector"
-	@$(BIN)/python -m benchmarks collect
+	@$(BIN)/python -m benchmarks collect hit
 
 bench-judge: $(VENV)/.dev ## Measure how well and how fast hits are judged, beside what is asked.
 	$(say) "Benchmark of the judge"

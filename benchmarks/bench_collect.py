@@ -72,6 +72,7 @@ from django.urls import path
 
 settings.configure(
     SECRET_KEY="x" * 50, ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, INSTALLED_APPS=[],
+    PYTRACKING_CONFIGURATION={"base_open_tracking_url": "http://a.example/pytracking/"},
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(Path(__file__).with_name("orm.db"))}},
 )
 django.setup()
@@ -219,7 +220,7 @@ def _measure_crowd(folder: Path) -> None:
 
 async def _send_crowd(port: int) -> int:
     """Open all connections first, then let each ask for a pixel; return how many got one."""
-    tokens = _make_tokens()
+    tokens = make_tokens()
     streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CROWD)]
 
     async def ask(number: int) -> bool:
@@ -293,7 +294,8 @@ def _read_ms(text: str, percent: str) -> float:
     return 0.0 if found is None else float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}[found[2]]
 
 
-def _make_tokens() -> list[str]:
+def make_tokens() -> list[str]:
+    """Return the tokens of many mails, signed with :data:`KEYS`."""
     keyring = Keyring.parse(KEYS)
     expires_at = datetime.now(UTC) + timedelta(days=30)
     return [
@@ -304,7 +306,7 @@ def _make_tokens() -> list[str]:
 
 def _write_script() -> str:
     """Return wrk's script: every request has another of many tokens, as mail has."""
-    listed = ",".join(f'"/o/{token}.gif"' for token in _make_tokens())
+    listed = ",".join(f'"/o/{token}.gif"' for token in make_tokens())
     return (
         f"local paths = {{{listed}}}\nlocal at = 0\nlocal requests = {{}}\n"
         "init = function() for i, path in ipairs(paths) do requests[i] = wrk.format('GET', path) end end\n"
