@@ -429,8 +429,8 @@ _TABLE = (
         default=None,
         form="a folder",
         doc="Where hits are kept that the journal does not take, because its disk is full, broken or slow; best on "
-        "another disk than the store. Without it, ``/var/tmp`` and the system's folder for temporary files are tried, "
-        "first the one that is on another file system. In there, each store and user has a folder of its own.",
+        "another disk than the store. Without it, ``/var/tmp`` and ``/tmp`` are tried, first the one on another "
+        "file system. In there, each store and user has a folder of its own.",
     ),
     Setting(
         name="token_cap",

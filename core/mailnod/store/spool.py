@@ -14,7 +14,6 @@ import logging
 import os
 import secrets
 import stat
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -29,6 +28,10 @@ __all__ = ["SPOOL_SUFFIX", "Spool", "find_folders", "measure", "replay", "sync_f
 #: What the files are called.
 SPOOL_SUFFIX = ".spool"
 
+#: Where a spool may lie without being told: what is kept over a restart goes first. No variable of the environment has
+#: a say, so that all processes find the same.
+_BASES = (Path("/var/tmp"), Path("/tmp"))  # noqa: S108
+
 _CHECK_BYTES = 8
 #: Counts are few and small, and find room where hits find none any more.
 _RESERVE_BYTES = 1_000_000
@@ -36,19 +39,18 @@ _RESERVE_BYTES = 1_000_000
 _log = logging.getLogger(__name__)
 
 
-def find_folders(database: Path, *, chosen: Path | None = None) -> tuple[Path, ...]:
+def find_folders(database: Path, *, chosen: Path | None = None, bases: Sequence[Path] = _BASES) -> tuple[Path, ...]:
     """Return where the spool of a store lies, the place to try first at the head.
 
     Each store has a folder of its own in them, and each user, so that nobody's hits come into another's store.
 
     :param database: path of the store.
-    :param chosen: a folder that was named for spools; None takes ``/var/tmp`` and the system's folder for temporary
-        files, and of these first what lies on another file system than the store.
+    :param chosen: a folder that was named for spools; None takes the bases.
+    :param bases: folders in which everybody may make one; what lies on another file system than the store comes first.
     """
     name = f"{database.name}-{blake2b(os.fsencode(database.absolute()), digest_size=4).hexdigest()}"
     if chosen is not None:
         return (chosen.absolute() / name,)
-    bases = dict.fromkeys((Path("/var/tmp"), Path(tempfile.gettempdir())))  # noqa: S108
     here = _get_device(database)
     ordered = sorted((base for base in bases if base.is_dir()), key=lambda base: _get_device(base) == here)
     return tuple(base / f"mailnod-{os.geteuid()}-{name}" for base in ordered)
