@@ -293,7 +293,9 @@ class _Writer:
 
     def write(self, items: Sequence[Recorded]) -> None:
         rows = [write_observation(item) for item in items if isinstance(item, Observation)]
-        overflow = [write_overflow(item) for item in items if isinstance(item, Overflow)]
+        # A flood writes the same counts again and again; of each the highest is enough.
+        counts = sorted((item for item in items if isinstance(item, Overflow)), key=lambda item: item.count)
+        overflow = [write_overflow(item) for item in {item.id: item for item in counts}.values()]
         try:
             self._try(rows, overflow)
         except (sqlite3.Error, OSError) as error:

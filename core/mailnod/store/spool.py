@@ -80,9 +80,11 @@ class Spool:
 
         :raises OSError: no folder takes them.
         """
-        # An empty line first, so that whatever was torn before ends there.
-        lines = b"\n" + b"".join(map(_encode, items))
-        hits = any(isinstance(item, Observation) for item in items)
+        hits = [item for item in items if isinstance(item, Observation)]
+        counts = sorted((item for item in items if isinstance(item, Overflow)), key=lambda item: item.count)
+        # An empty line first, so that whatever was torn before ends there. Of each count the highest is enough.
+        kept: list[Recorded] = [*hits, *{item.id: item for item in counts}.values()]
+        lines = b"\n" + b"".join(map(_encode, kept))
         failure = OSError(errno.ENOENT, "there is no folder for a spool")
         for folder in self._folders:
             try:
@@ -177,7 +179,8 @@ def _replay_lines(
         if isinstance(item, Observation):
             hits.append(item)
         elif isinstance(item, Overflow):
-            counts[item.id] = item
+            known = counts.get(item.id)
+            counts[item.id] = item if known is None or item.count > known.count else known
         elif line.strip() and line.endswith(b"\n"):
             damaged += 1
         if len(hits) >= batch:
