@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
+from mailnod.cli.ids import read_id
 from mailnod.cli.output import clean, count, format_time, make_console, make_table, print_json, stack, to_plain
 from mailnod.model import Delivery, Mode
 
@@ -20,20 +21,32 @@ MOST_RECIPIENTS = 3
 @database_option
 @click.option("--recipient", help="Mail to one address only.")
 @click.option("--message-id", "--message", "message_id", help="One message only, by its Message-ID.")
+@click.option("--before", help="Added before the delivery with this id, as --json names it: the next page.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most this many.")
 @json_option
 @pass_cli
-def deliveries(cli: CliContext, *, recipient: str | None, message_id: str | None, limit: int, as_json: bool) -> None:
+def deliveries(
+    cli: CliContext,
+    *,
+    recipient: str | None,
+    message_id: str | None,
+    before: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
     """Show which mail was tracked, when, for whom, and why, newest first.
 
     The reasons stand in the order in which they were weighed, the consents among them with their source. Mail that is
     not tracked leaves no trace in the store, so it is not listed.
     """
-    found = cli.reader.get_deliveries(message_id=message_id, recipient=recipient, limit=limit)
+    last = None if before is None else read_id("--before", before, digits=16)
+    found = cli.reader.get_deliveries(message_id=message_id, recipient=recipient, before_id=last, limit=limit)
     if as_json:
         print_json([_to_plain(delivery) for delivery in found])
     elif found:
         _print(found)
+        if len(found) == limit:
+            click.echo(f"Older ones: --before {found[-1].id.hex()}")
     else:
         click.echo("No deliveries: mail that is not tracked leaves no trace.")
 

@@ -11,6 +11,7 @@ import click
 
 from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
 from mailnod.cli.exporting import export_options, read_export, write_rows
+from mailnod.cli.ids import read_id
 from mailnod.cli.output import clean, count, format_time, make_console, print_json, to_plain
 from mailnod.cli.times import read_time
 from mailnod.cli.waiting import describe_waiting
@@ -129,7 +130,7 @@ def events(
         recipient=recipient,
         since=read_time("--since", since, now),
         until=read_time("--until", until, now),
-        before_id=_read_id(before),
+        before_id=None if before is None else read_id("--before", before, digits=32),
     )
     wanted = _parse(" ".join(query), now, wanted)
     if export is not None:
@@ -218,18 +219,6 @@ def _describe_mail(delivery: Delivery | None) -> dict[str, object]:
         "reasons": decision and decision.reasons,
         "test": delivery and delivery.test,
     }
-
-
-def _read_id(value: str | None) -> bytes | None:
-    if value is None:
-        return None
-    try:
-        raw = bytes.fromhex(value.replace("-", ""))
-    except ValueError:
-        raw = b""
-    if len(raw) != 16:
-        raise click.BadParameter(f"{value!r} is not the id of an event, 32 hexadecimal digits", param_hint="--before")
-    return raw
 
 
 def _to_plain(record: EventRecord) -> object:

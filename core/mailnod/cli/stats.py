@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import get_args
 
 import click
 
 from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
+from mailnod.cli.exporting import export_options, read_export, write_rows
 from mailnod.cli.output import clean, count, make_console, make_table, print_json, print_table
 from mailnod.model import Metrics
-from mailnod.store.base import GroupBy
+from mailnod.store.base import GroupBy, Store
 
 __all__ = ["stats"]
 
 _COLUMNS = ("mails", "with pixel\nor links", "opened or\nclicked", "rate", "by\nmachines")
 _LINK_COLUMNS = ("mails clicked\nby people", "clicks of\npeople", "clicks of\nmachines")
-#: As many groups as there can be.
+#: Whom events are of, people first, and what their column is called.
+_AUDIENCES = {
+    "human": "people",
+    "machine": "machines",
+    "privacy": "privacy\nproxies",
+    "scanner": "scanners",
+    "bot": "other\nmachines",
+    "observed": "all",
+}
+#: As many groups as one call gives.
 _ALL = 10_000
+_PAGE = 1_000
 
 
 @click.command()
@@ -26,18 +38,39 @@ _ALL = 10_000
     "--by", type=click.Choice(list(get_args(GroupBy))), default="all", show_default=True, help="One group per ..."
 )
 @click.option("--limit", type=click.IntRange(1, _ALL), default=50, show_default=True, help="At most this many groups.")
+@click.option("--before", help="After the group of this name: the next page.")
+@click.option("--wide", is_flag=True, help="Show the kinds of machines too, as mails / events.")
+@export_options
 @json_option
 @pass_cli
-def stats(cli: CliContext, *, by: GroupBy, limit: int, as_json: bool) -> None:
+def stats(
+    cli: CliContext,
+    *,
+    by: GroupBy,
+    limit: int,
+    before: str | None,
+    wide: bool,
+    csv_path: str | None,
+    jsonl_path: str | None,
+    as_json: bool,
+) -> None:
     """Count opens and clicks of people and of machines.
 
     Each group has a line for opens and one for clicks: mails that a server accepted, how many of them carried the
     pixel (tracked links), how many of these a person opened (clicked) at least once, that as a rate, and opens
     (clicks) by machines. A fetch by a privacy proxy says nothing of a person and counts as a machine's.
     """
-    found = cli.reader.get_metrics(by=by, limit=limit)
+    export = read_export(csv_path, jsonl_path, as_json=as_json)
+    if export is not None:
+        columns = [field.name for field in fields(Metrics)]
+        lines = _list_lines_of(cli.reader, by, before)
+        write_rows(export, columns, ({name: getattr(line, name) for name in columns} for line in lines), what="group")
+        return
+    found = cli.reader.get_metrics(by=by, limit=limit, before=before)
     if as_json:
         print_json(found)
+    elif wide:
+        _print_wide(by, found)
     elif by == "link":
         rows = [(m.key, m.human_clicks_unique, m.human_clicks, m.machine_clicks) for m in found]
         print_table("Clicks", ("link", *_LINK_COLUMNS), rows, numbers=len(_LINK_COLUMNS))
@@ -45,6 +78,25 @@ def stats(cli: CliContext, *, by: GroupBy, limit: int, as_json: bool) -> None:
         _print_groups(by, found)
         if by == "campaign":
             _print_rest(cli)
+
+
+def _list_lines_of(store: Store, by: GroupBy, before: str | None) -> Iterator[Metrics]:
+    """Yield every group, page by page."""
+    while page := store.get_metrics(by=by, limit=_PAGE, before=before):
+        yield from page
+        before = page[-1].key
+        if by == "all":
+            return
+
+
+def _print_wide(by: GroupBy, found: Sequence[Metrics]) -> None:
+    rows = []
+    for line in found:
+        for kind, carried in (("opens", line.deliveries_with_pixel), ("clicks", line.deliveries_with_links)):
+            counts = ((getattr(line, f"{who}_{kind}_unique"), getattr(line, f"{who}_{kind}")) for who in _AUDIENCES)
+            rows.append((line.key, kind, carried, *(f"{mails} / {events}" for mails, events in counts)))
+    columns = (by, "", "carried", *(name for name in _AUDIENCES.values()))
+    print_table("Opens and clicks, as mails / events", columns, rows, numbers=len(_AUDIENCES) + 1)
 
 
 def _print_groups(by: GroupBy, found: Sequence[Metrics]) -> None:

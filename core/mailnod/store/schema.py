@@ -7,9 +7,11 @@ process to open the file begins that migration again.
 
 from __future__ import annotations
 
+import math
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailnod.errors import StoreUnavailableError
@@ -17,13 +19,21 @@ from mailnod.errors import StoreUnavailableError
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "check_schema", "migrate"]
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "Migration", "check_schema", "migrate"]
 
 #: "Mnod" in ASCII.
 APPLICATION_ID = 0x4D6E6F64
 
-#: One step of the schema; it runs inside a transaction and must not end it.
-Migration = Callable[["Database"], None]
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema."""
+
+    #: Runs inside a transaction and must not end it.
+    step: Callable[[Database], None]
+    #: The oldest Mailnod, by the number of its newest migration, that reads and writes a file with this step applied.
+    works_with: int
+
 
 _FIRST = """
 -- Keys that belong to this store alone: recipient_key, made once, keys the hashes of addresses.
@@ -31,6 +41,12 @@ CREATE TABLE meta (
     name TEXT PRIMARY KEY,
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What was applied, and which older Mailnods may go on beside it.
+CREATE TABLE migrations (
+    number INTEGER PRIMARY KEY,
+    works_with INTEGER NOT NULL
+) STRICT;
 
 -- The one table that holds addresses. Erasing a row here takes the address out of everything else. What senders write
 -- themselves is kept as they wrote it and may name people too: subjects and metadata of deliveries, and destinations of
@@ -312,7 +328,7 @@ def _split(script: str) -> Iterator[str]:
 
 
 #: Every migration in order; the schema's version is their number. What is released here is never edited.
-MIGRATIONS: tuple[Migration, ...] = (_create_tables,)
+MIGRATIONS: tuple[Migration, ...] = (Migration(_create_tables, works_with=1),)
 
 
 def migrate(connection: sqlite3.Connection, *, migrations: Sequence[Migration] = MIGRATIONS) -> None:
@@ -323,18 +339,20 @@ def migrate(connection: sqlite3.Connection, *, migrations: Sequence[Migration] =
     :raises StoreUnavailableError: where the file belongs to another program or to a newer Mailnod.
     """
     check_schema(connection, newest=len(migrations))
-    if _get_version(connection) == len(migrations):
+    if _get_version(connection) >= len(migrations):
         return
     # It costs about 100 ms to import, and most processes never migrate.
     from sqlite_utils import Database
 
     database = Database(connection, execute_plugins=False)
-    for number, step in enumerate(migrations, start=1):
+    for number, migration in enumerate(migrations, start=1):
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Another process may have come first while this one waited for the lock.
             if _get_version(connection) < number:
-                step(database)
+                migration.step(database)
+                row = (number, migration.works_with)
+                connection.execute("INSERT INTO migrations (number, works_with) VALUES (?, ?)", row)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {number}")
             connection.execute("COMMIT")
@@ -349,7 +367,8 @@ def check_schema(connection: sqlite3.Connection, *, newest: int = len(MIGRATIONS
 
     :param newest: the newest schema that is known here.
     :param exact: whether an older schema is refused too, as it is where nothing can be migrated.
-    :raises StoreUnavailableError: where the file is another program's, or its schema is too new or too old.
+    :raises StoreUnavailableError: where the file is another program's, or its schema is too new or too old. A newer one
+        may say that we can use it.
     """
     # Tables first: another process may commit the first migration in between, and tables of ours come with our mark.
     (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -357,7 +376,7 @@ def check_schema(connection: sqlite3.Connection, *, newest: int = len(MIGRATIONS
     version = _get_version(connection)
     if objects and application != APPLICATION_ID:
         raise StoreUnavailableError("the database belongs to another program; give Mailnod a file of its own")
-    if version > newest:
+    if version > newest and _get_works_with(connection) > newest:
         raise StoreUnavailableError(
             f"the database has schema {version}, and this Mailnod knows schemas up to {newest}; upgrade Mailnod"
         )
@@ -366,6 +385,12 @@ def check_schema(connection: sqlite3.Connection, *, newest: int = len(MIGRATIONS
             f"the database has schema {version}, and this Mailnod reads schema {newest}; "
             "open it once for writing, which brings it up to date"
         )
+
+
+def _get_works_with(connection: sqlite3.Connection) -> float:
+    """Return the oldest Mailnod that works on the file; none does where that is not said."""
+    row = connection.execute("SELECT max(works_with) FROM migrations").fetchone()
+    return math.inf if row[0] is None else int(row[0])
 
 
 def _get_version(connection: sqlite3.Connection) -> int:

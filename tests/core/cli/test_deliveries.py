@@ -50,3 +50,12 @@ def test_none_is_an_answer(run: Run, mail: list[str]) -> None:
     result = run("deliveries", "--recipient", "cy@example.com")
     assert result.exit_code == 0
     assert "no trace" in result.stdout
+
+
+def test_full_page_names_the_next(run: Run, mail: list[str]) -> None:
+    """A table that was cut off says how to see more, and that leads to the rest."""
+    shown = run("deliveries", "--limit", "1").stdout
+    last = shown.rpartition("--before ")[2].strip()
+    rest = json.loads(run("deliveries", "--before", last, "--json").stdout)
+    assert len(rest) == len(json.loads(run("deliveries", "--json").stdout)) - 1
+    assert run("deliveries", "--before", "xyz").exit_code == 2

@@ -62,3 +62,21 @@ def test_mail_without_campaign_is_counted(run: Run, campaign: None, tracker: Tra
     prepared = tracker.prepare(envelope, ["<p>Hello"], layers=[("call", make_override(route="news"))])
     tracker.accepted(prepared)
     assert "1 mail has no campaign." in run("stats", "--by", "campaign").stdout
+
+
+def test_wide_table_shows_every_kind_of_machine(run: Run, campaign: None) -> None:
+    """All 24 counts have a place, as mails and events."""
+    shown = run("stats", "--wide").stdout
+    for heading in ("people", "machines", "scanners", "all"):
+        assert heading in shown
+    assert "2 / 2" in shown
+
+
+def test_groups_are_exported_and_paged(run: Run, campaign: None) -> None:
+    """CSV has a line for each group with every count; a page goes on after the group that it is told."""
+    header, *lines = run("stats", "--by", "message", "--csv", "-").stdout.splitlines()
+    assert header.startswith("key,deliveries,deliveries_with_pixel,deliveries_with_links,human_opens,")
+    assert len(lines) == 2
+    first, second = (json.loads(run("stats", "--by", "message", "--json").stdout)[i]["key"] for i in range(2))
+    rest = json.loads(run("stats", "--by", "message", "--before", first, "--json").stdout)
+    assert [line["key"] for line in rest] == [second]

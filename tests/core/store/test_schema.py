@@ -13,7 +13,7 @@ import pytest
 
 from contracts.store_contract import make_delivery
 from mailnod.errors import StoreUnavailableError
-from mailnod.store.schema import MIGRATIONS, migrate
+from mailnod.store.schema import MIGRATIONS, Migration, migrate
 from mailnod.store.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DIES_MIDWAY = """
 import os, signal, sqlite3, sys
-from mailnod.store.schema import MIGRATIONS, migrate
+from mailnod.store.schema import MIGRATIONS, Migration, migrate
 
 def die(database):
     database.execute("CREATE TABLE half (a)")
@@ -30,7 +30,54 @@ def die(database):
 
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute("PRAGMA journal_mode = WAL")
-migrate(connection, migrations=(*MIGRATIONS, die))
+migrate(connection, migrations=(*MIGRATIONS, Migration(die, works_with=1)))
+"""
+
+#: Migrates copies of a file in children, each of which is killed before another statement, and says how many were.
+DIES_ANYWHERE = """
+import os, shutil, signal, sqlite3, sys
+from mailnod.store.schema import MIGRATIONS, Migration, migrate
+
+def later(database):
+    database.execute("CREATE TABLE later (a)")
+    database.execute("INSERT INTO later VALUES (1)")
+    database.execute("ALTER TABLE deliveries ADD COLUMN later INTEGER")
+
+STEPS = (*MIGRATIONS, Migration(later, works_with=1))
+
+def run(path, fatal=None):
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    done = 0
+    def count(_):
+        nonlocal done
+        done += 1
+        if done == fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+    connection.set_trace_callback(count)
+    migrate(connection, migrations=STEPS)
+    connection.set_trace_callback(None)
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == len(STEPS)
+    assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    schema = sorted(row for row in connection.execute("SELECT type, name, sql FROM sqlite_schema"))
+    tables = "meta", "later", "migrations"
+    rows = [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
+    connection.close()
+    return done, schema, rows
+
+count, *undisturbed = run(sys.argv[1] + "-whole")
+for fatal in range(1, count + 1):
+    path = f"{sys.argv[1]}-{fatal}"
+    child = os.fork()
+    if not child:
+        run(path, fatal)
+        os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert list(run(path)[1:]) == undisturbed, fatal
+    for end in ("", "-wal", "-shm"):
+        if os.path.exists(path + end):
+            os.unlink(path + end)
+print(count)
 """
 
 
@@ -57,6 +104,10 @@ def add_table(database: Database) -> None:
     database.table("later").create({"id": int}, pk="id")
 
 
+#: A step after all that there are, beside which the Mailnod of today may go on.
+LATER = Migration(add_table, works_with=len(MIGRATIONS))
+
+
 def test_migrations_are_numbered(connection: sqlite3.Connection) -> None:
     """The version is the number of migrations, and migrating again changes nothing."""
     migrate(connection)
@@ -70,7 +121,7 @@ def test_only_missing_migrations_run(connection: sqlite3.Connection) -> None:
     """A store of an older schema gets what came later, through sqlite-utils, and keeps what it has."""
     migrate(connection)
     key = connection.execute("SELECT value FROM meta").fetchall()
-    migrate(connection, migrations=(*MIGRATIONS, add_table))
+    migrate(connection, migrations=(*MIGRATIONS, LATER))
     assert get_version(connection) == len(MIGRATIONS) + 1
     assert "later" in get_tables(connection)
     assert connection.execute("SELECT value FROM meta").fetchall() == key
@@ -84,10 +135,10 @@ def test_failed_migration_leaves_the_schema_before_it(connection: sqlite3.Connec
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        migrate(connection, migrations=(*MIGRATIONS, fail))
+        migrate(connection, migrations=(*MIGRATIONS, Migration(fail, works_with=1)))
     assert get_version(connection) == len(MIGRATIONS)
     assert "later" not in get_tables(connection)
-    migrate(connection, migrations=(*MIGRATIONS, add_table))
+    migrate(connection, migrations=(*MIGRATIONS, LATER))
     assert "later" in get_tables(connection)
 
 
@@ -97,8 +148,35 @@ def test_killed_migration_is_repeated(connection: sqlite3.Connection, tmp_path: 
     assert process.returncode == -9
     assert get_version(connection) == len(MIGRATIONS)
     assert "half" not in get_tables(connection)
-    migrate(connection, migrations=(*MIGRATIONS, add_table))
+    migrate(connection, migrations=(*MIGRATIONS, LATER))
     assert "later" in get_tables(connection)
+
+
+def test_migration_survives_a_kill_at_any_statement(tmp_path: Path) -> None:
+    """Wherever a process is killed, the next one brings the file to the same schema, with nothing twice."""
+    command = [sys.executable, "-c", DIES_ANYWHERE, str(tmp_path / "mailnod.db")]
+    assert int(subprocess.run(command, check=True, capture_output=True, timeout=300).stdout) > 40
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_older_mailnod_goes_on_beside_a_newer_schema_that_lets_it(
+    database: Path, store: SQLiteStore, read_only: bool
+) -> None:
+    """While servers are upgraded one by one, those of before read and write what the first of the new ones migrated."""
+    first, second = make_delivery(), make_delivery()
+    store.add_deliveries([first])
+    with sqlite3.connect(database, isolation_level=None) as connection:
+        migrate(connection, migrations=(*MIGRATIONS, LATER))
+    connection.close()
+    store.add_deliveries([second])
+    store.close()
+    other = SQLiteStore(database, read_only=read_only)
+    assert other.get_deliveries() == [second, first]
+    other.close()
+    with sqlite3.connect(database, isolation_level=None) as connection:
+        migrate(connection)
+        assert get_version(connection) == len(MIGRATIONS) + 1
+    connection.close()
 
 
 @pytest.mark.parametrize("read_only", [False, True])
@@ -108,6 +186,7 @@ def test_newer_schema_is_refused(database: Path, store: SQLiteStore, read_only: 
     store.close()
     with sqlite3.connect(database) as connection:
         connection.execute("PRAGMA user_version = 99")
+        connection.execute("INSERT INTO migrations VALUES (99, 99)")
     connection.close()
     with pytest.raises(StoreUnavailableError, match=r"schema 99.*upgrade Mailnod"):
         SQLiteStore(database, read_only=read_only).get_deliveries()
