@@ -27,6 +27,9 @@ __all__ = ["Forwarder"]
 
 log = logging.getLogger("mailnod.forward")
 
+#: How many observations are moved in one transaction: of a file, whose lock senders wait for, and of a server.
+_BATCH = 500
+_SHARED_BATCH = 2000
 #: Pause between two passes, and the longest one while the store cannot be used.
 PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
@@ -39,7 +42,7 @@ class Forwarder:
 
     :param journal_folder: where the journals of this host lie.
     :param shared: whether other hosts use the store too, each with a folder of its own.
-    :param batch: how many observations are moved in one transaction.
+    :param batch: how many observations are moved in one transaction; None takes more where that is a way to go.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class Forwarder:
         settle_s: float,
         spool_folders: Sequence[Path] = (),
         shared: bool = False,
-        batch: int = 500,
+        batch: int | None = None,
     ) -> None:
         self.shared = shared
         self._store = store
@@ -61,8 +64,8 @@ class Forwarder:
         self._clock = clock
         self._settle_s = settle_s
         self._spool_folders = tuple(spool_folders)
-        self._batch = batch
         self._tended_at: float | None = None
+        self._batch = batch or (_SHARED_BATCH if shared else _BATCH)
         self._secret = secrets.token_hex(4)
 
     def forward(self, *, go_on: Callable[[], bool]) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from mailnod.model import (
@@ -159,12 +161,18 @@ def read_observation(row: Row) -> Observation:
         method=method,
         ip=ip,
         user_agent=user_agent,
-        headers=None if headers is None else json.loads(headers),
+        headers=None if headers is None else _read_headers(headers),
         received_at=from_micros(received_at),
         link_index=link_index,
         url=url,
     )
     return Observation(id=id_, hit=hit, delivery_id=delivery_id, checked=bool(checked))
+
+
+@lru_cache(maxsize=512)
+def _read_headers(text: str) -> Mapping[str, str]:
+    """Return headers, the same object for the same text: a few programs send nearly all that comes."""
+    return MappingProxyType(json.loads(text))
 
 
 def write_overflow(overflow: Overflow) -> tuple[Any, ...]:

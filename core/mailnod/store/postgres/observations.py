@@ -22,7 +22,6 @@ from mailnod.store.windows import (
     WINDOW_LIMIT,
     find_near_newer,
     get_latest_micros,
-    list_runs,
     pick_nearest,
 )
 
@@ -55,28 +54,52 @@ _DUE = f"""
 """
 _BY_SEQ = f"{_SELECT} WHERE o.seq = ANY(%s) ORDER BY o.received_at, o.id"
 
-_STAGE = "CREATE TEMPORARY TABLE staged (LIKE mailnod.observations, position integer) ON COMMIT DROP"
-_COPY = f"COPY staged (seq, position, {list_columns(OBSERVATION_COLUMNS)}) FROM STDIN"
+# A connection keeps its empty tables for the next batch: to make them anew costs more than to copy into them.
+_STAGE = """
+    CREATE TEMPORARY TABLE IF NOT EXISTS mailnod_staged
+        (LIKE mailnod.observations, position integer NOT NULL) ON COMMIT DELETE ROWS;
+    CREATE TEMPORARY TABLE IF NOT EXISTS mailnod_staged_texts (LIKE mailnod.texts) ON COMMIT DELETE ROWS
+"""
+_COPY = f"COPY mailnod_staged (seq, position, {list_columns(OBSERVATION_COLUMNS)}) FROM STDIN"
+_COPY_TEXTS = "COPY mailnod_staged_texts (id, value) FROM STDIN"
+#: Sorted, so that two transactions that bring the same texts never wait for each other.
+_ADD_TEXTS = """
+    INSERT INTO mailnod.texts (id, value) SELECT s.id, s.value FROM mailnod_staged_texts AS s
+    WHERE NOT EXISTS (SELECT 1 FROM mailnod.texts AS t WHERE t.id = s.id) ORDER BY s.id ON CONFLICT DO NOTHING
+"""
 _TAKE_IN = f"""
-    INSERT INTO mailnod.observations ({list_columns(OBSERVATION_COLUMNS)})
-    SELECT {list_columns(OBSERVATION_COLUMNS, of="s")} FROM staged AS s
-    WHERE NOT EXISTS (SELECT 1 FROM mailnod.suppressed AS gone WHERE gone.delivery_id = s.delivery_id)
-    ORDER BY s.position
-    ON CONFLICT DO NOTHING RETURNING id
+    WITH taken AS (
+        INSERT INTO mailnod.observations ({list_columns(OBSERVATION_COLUMNS)})
+        SELECT {list_columns(OBSERVATION_COLUMNS, of="s")} FROM mailnod_staged AS s
+        WHERE NOT EXISTS (SELECT 1 FROM mailnod.suppressed AS gone WHERE gone.delivery_id = s.delivery_id)
+        ORDER BY s.position
+        ON CONFLICT DO NOTHING RETURNING id, delivery_id, received_at
+    ), queued AS (
+        INSERT INTO mailnod.queue (observation_id, delivery_id, due_at)
+        SELECT id, delivery_id, received_at + %s FROM taken ON CONFLICT DO NOTHING
+    )
+    SELECT id FROM taken
 """
-_QUEUE = """
-    INSERT INTO mailnod.queue (observation_id, delivery_id, due_at)
-    SELECT id, delivery_id, received_at + %s FROM mailnod.observations WHERE seq > %s
-    ON CONFLICT DO NOTHING
-"""
+_HAS_JUDGED = "SELECT EXISTS (SELECT 1 FROM mailnod.events WHERE occurred_at BETWEEN %s AND %s)"
+#: What was published and lies near new observations, once for each run of those whose windows overlap.
 _QUEUE_JUDGED = {
     column: f"""
+        WITH new AS (
+            SELECT {column} AS value, received_at,
+                received_at - lag(received_at) OVER (PARTITION BY {column} ORDER BY received_at) AS step
+            FROM mailnod.observations WHERE seq > %(mark)s AND {column} IS NOT NULL
+        ), numbered AS (
+            SELECT value, received_at,
+                count(*) FILTER (WHERE step > {2 * reach}) OVER (PARTITION BY value ORDER BY received_at) AS run
+            FROM new
+        ), runs AS (
+            SELECT value, min(received_at) AS start, max(received_at) AS stop FROM numbered GROUP BY value, run
+        )
         INSERT INTO mailnod.queue (observation_id, delivery_id, due_at)
-        SELECT near.id, near.delivery_id, min(runs.due_at)
-        FROM unnest(%s::bigint[], %s::{kind}[], %s::bigint[], %s::bigint[]) AS runs (due_at, value, start, stop),
-        LATERAL (
+        SELECT near.id, near.delivery_id, min(runs.start) + %(settle)s
+        FROM runs, LATERAL (
             SELECT o.id, o.delivery_id FROM mailnod.observations AS o
-            WHERE o.{column} = runs.value AND o.received_at BETWEEN runs.start AND runs.stop
+            WHERE o.{column} = runs.value AND o.received_at BETWEEN runs.start - {reach} AND runs.stop + {reach}
             ORDER BY o.received_at LIMIT {WINDOW_LIMIT}
         ) AS near
         WHERE EXISTS (
@@ -84,7 +107,7 @@ _QUEUE_JUDGED = {
         GROUP BY near.id, near.delivery_id
         ON CONFLICT DO NOTHING
     """
-    for column, kind in (("delivery_id", "bytea"), ("ip", "text"))
+    for column, reach in (("delivery_id", SAME_DELIVERY_MICROS), ("ip", SAME_IP_MICROS))
 }
 _NEAR = """
     SELECT asked.position, near.seq, near.received_at, near.id = asked.id
@@ -126,24 +149,17 @@ def add_observations(
     _stage(connection, observations, key)
     locks.take(connection, "hits")
     mark = get_mark(connection)
-    ids = {bytes(row[0]) for row in connection.execute(_TAKE_IN)}
+    settle_micros = round(settle_s * 1_000_000)
+    taken = connection.execute(_TAKE_IN.encode(), (settle_micros,), binary=True)
+    ids = {id_ for (id_,) in taken}
     new = []
     for observation in observations:
         if observation.id in ids:
             ids.remove(observation.id)
             new.append(observation)
-    settle_micros = round(settle_s * 1_000_000)
-    connection.execute(_QUEUE, (settle_micros, mark))
-    for column, reach, values in (
-        ("delivery_id", SAME_DELIVERY_MICROS, [(o.delivery_id, o) for o in new]),
-        ("ip", SAME_IP_MICROS, [(o.hit.ip, o) for o in new if o.hit.ip is not None]),
-    ):
-        runs = [
-            (start + settle_micros, value, start - reach, end + reach)
-            for value, start, end in list_runs(values, reach=reach)
-        ]
-        if runs:
-            connection.execute(_QUEUE_JUDGED[column].encode(), [list(part) for part in zip(*runs, strict=True)])
+    if new and _has_judged_near(connection, new):
+        for query in _QUEUE_JUDGED.values():
+            connection.execute(query.encode(), {"mark": mark, "settle": settle_micros})
     return new
 
 
@@ -212,7 +228,8 @@ def _stage(connection: Connection, observations: Sequence[Observation], key: byt
     """Bring observations, and the texts that they refer to, into the transaction."""
     texts: dict[str, int] = {}
     connection.execute(_STAGE)
-    with connection.cursor().copy(_COPY) as copy:
+    cursor = connection.cursor()
+    with cursor.copy(_COPY) as copy:
         for position, observation in enumerate(observations):
             row: list[Any] = list(write_observation(observation))
             for at in _INTERNED_AT:
@@ -221,16 +238,20 @@ def _stage(connection: Connection, observations: Sequence[Observation], key: byt
                     number = texts.get(text)
                     row[at] = texts[text] = _hash_text(text, key) if number is None else number
             copy.write_row((0, position, *row))
-    rows = sorted((number, text) for text, number in texts.items())
-    if rows:
-        # A text that is there already must not be erased before the hit that refers to it can be seen.
-        locks.take(connection, "texts", shared=True)
-        # Sorted, so that two transactions that bring the same texts never wait for each other.
-        connection.execute(
-            "INSERT INTO mailnod.texts (id, value) SELECT * FROM unnest(%s::bigint[], %s::text[]) "
-            "ON CONFLICT (id) DO NOTHING",
-            [list(column) for column in zip(*rows, strict=True)],
-        )
+    with cursor.copy(_COPY_TEXTS) as copy:
+        for text, number in texts.items():
+            copy.write_row((number, text))
+    # A text that is there already must not be erased before the hit that refers to it can be seen.
+    locks.take(connection, "texts", shared=True)
+    connection.execute(_ADD_TEXTS)
+
+
+def _has_judged_near(connection: Connection, new: Sequence[Observation]) -> bool:
+    """Return whether anything at all was published in the time that the windows of new observations span."""
+    times = [to_micros(observation.hit.received_at) for observation in new]
+    bounds = min(times) - SAME_DELIVERY_MICROS, max(times) + SAME_DELIVERY_MICROS
+    ((has,),) = connection.execute(_HAS_JUDGED, bounds).fetchall()
+    return bool(has)
 
 
 def _hash_text(text: str, key: bytes) -> int:

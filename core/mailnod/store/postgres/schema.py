@@ -329,7 +329,7 @@ def check_schema(connection: psycopg.Connection[Any], *, newest: int = len(MIGRA
 
 def _make_schema(connection: psycopg.Connection[Any]) -> None:
     # Whoever prepares the schema for a user without the right to make one is welcome.
-    if connection.execute("SELECT to_regnamespace('mailnod')").fetchone() == (None,):
+    if connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'mailnod'").fetchone() is None:
         connection.execute("CREATE SCHEMA mailnod")
     connection.execute(
         "CREATE TABLE mailnod.migrations (number integer PRIMARY KEY, works_with integer NOT NULL, "
@@ -339,7 +339,9 @@ def _make_schema(connection: psycopg.Connection[Any]) -> None:
 
 def _get_version(connection: psycopg.Connection[Any]) -> tuple[int, int]:
     """Return the schema's version, and the oldest Mailnod that works with it, as the number of its schema."""
-    if connection.execute("SELECT to_regclass('mailnod.migrations')").fetchone() == (None,):
+    # to_regclass() would answer from a cache that does not know yet what another process has committed meanwhile.
+    known = "SELECT 1 FROM pg_tables WHERE schemaname = 'mailnod' AND tablename = 'migrations'"
+    if connection.execute(known).fetchone() is None:
         return 0, 0
     row = connection.execute(
         "SELECT coalesce(max(number), 0), coalesce(max(works_with), 0) FROM mailnod.migrations"
