@@ -33,7 +33,7 @@ __all__ = [
 Narrowing = tuple[Sequence[int], Collection[Term]]
 
 #: Up to so many deliveries, mailings or links of a filter are looked at one by one; beyond them, events by their time.
-MOST_DELIVERIES = 500
+MOST_DELIVERIES = 200
 MOST_ARMS = 64
 #: So many mailings are looked through for those that a filter names; nobody has more but who tags each mail anew.
 MOST_MAILINGS = 5_000

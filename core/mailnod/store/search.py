@@ -11,7 +11,15 @@ from datetime import datetime
 
 from mailnod.model import EventFilter, EventPage, EventRecord, Term
 from mailnod.store import slots
-from mailnod.store.conditions import Condition, Narrowing, find_deliveries, find_links, find_mailings, list_conditions
+from mailnod.store.conditions import (
+    Condition,
+    Narrowing,
+    find_deliveries,
+    find_links,
+    find_mailings,
+    list_conditions,
+    list_terms,
+)
 from mailnod.store.events import get_records
 from mailnod.store.observations import find_slot
 from mailnod.store.rows import from_micros, to_micros
@@ -19,9 +27,9 @@ from mailnod.store.rows import from_micros, to_micros
 __all__ = ["count_events", "get_events", "get_judged", "search_events"]
 
 #: So many rows are looked at for one page, which takes some milliseconds.
-EFFORT = 2_000
-#: A row costs so many times as much where texts are put together to look through them.
-_TEXT_COST = 5
+EFFORT = 1_200
+#: A row costs so many times as much where texts are put together to look through them, or recipients are looked up.
+_COSTS = {"text": 5, "rcpt": 2}
 
 #: What a run of events needs where nothing else of them is asked for.
 _BARE = {"e": "FROM events AS e", "o": "FROM observations AS o CROSS JOIN events AS e ON e.slot = o.slot"}
@@ -61,7 +69,7 @@ def search_events(connection: sqlite3.Connection, filter: EventFilter) -> EventP
     low, high = _get_bounds(connection, filter)
     arms, known = _choose_arms(connection, filter)
     conditions = list_conditions(connection, filter, known=known)
-    cost = _TEXT_COST if any(term.field == "text" for term in filter.terms) else 1
+    cost = max((_COSTS.get(term.field, 1) for term in list_terms(filter) if term not in known), default=1)
     share = max(EFFORT // cost // max(len(arms), 1), limit)
     found: list[int] = []
     floor: int | None = None
