@@ -19,6 +19,7 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     "classify": ("mailnod.cli.classify:classify", "Say whether a person or a machine sent a request."),
     "serve": ("mailnod.cli.serve:serve", "Run the collector alone, without an app."),
     "work": ("mailnod.cli.work:work", "Take in and judge hits until stopped."),
+    "copy": ("mailnod.cli.copy:copy", "Copy an SQLite store into PostgreSQL."),
     "forward": ("mailnod.cli.forward:forward", "Take in this host's hits until stopped; judge nothing."),
     "events": ("mailnod.cli.events:events", "Show opens and clicks, newest first."),
     "explain": ("mailnod.cli.explain:explain", "Lay open how one event was judged, and why."),

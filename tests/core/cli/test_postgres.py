@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,38 @@ from mailnod import Envelope, Settings, Tracker, make_override
 from mailnod.cli.context import CliContext
 from mailnod.cli.main import cli
 from mailnod.collect.collector import Request
+from mailnod.model import ConsentRecord, ConsentState, EventFilter
 from mailnod.testing import FrozenClock
 
 Run = Callable[..., Result]
+
+
+@pytest.fixture
+def mail_file(environ: dict[str, str], clock: FrozenClock, tmp_path: Path) -> Iterator[Tracker]:
+    """Give a tracker on a file with two mails, two judged hits on the first, and a withdrawal of the other's reader."""
+    given = {"worker": "none", "database": tmp_path / "old.db", "journals": tmp_path / "old.journals"}
+    tracker = Tracker(Settings.from_environ(environ, **given), clock=clock, load_entry_points=False)
+    for name in ("ada", "bob"):
+        recipient = f"{name}@example.com"
+        envelope = Envelope(
+            message_id=f"<{name}@app.example>", recipients=(recipient,), sent_at=clock.now(), campaign="spring"
+        )
+        html = '<p>Hello, <a href="https://example.com/spring">spring</a></p>'
+        prepared = tracker.prepare(envelope, [html], layers=[("call", make_override(route="news"))])
+        tracker.accepted(prepared)
+        for kind in ("o", "c") if name == "ada" else ():
+            found = re.search(rf"https://app\.example/t(/{kind}/[^\"]+)", prepared.parts[0])
+            assert found is not None
+            path, _, query = found[1].replace("&amp;", "&").partition("?")
+            headers = [("User-Agent", "Mail/1.0"), ("Accept", "*/*")]
+            tracker.reply(Request(method="GET", path=path, query=query, headers=headers, peer="192.0.2.7"))
+    denied = ConsentState.DENIED
+    record = ConsentRecord(recorded_at=clock.now(), purpose="statistics", opens=denied, clicks=denied, source="form")
+    tracker.store.record_consent("bob@example.com", record)
+    clock.advance(60)
+    assert tracker.work_once()
+    yield tracker
+    tracker.close()
 
 
 @pytest.fixture
@@ -99,3 +128,30 @@ def test_each_host_forwards_and_one_judges(environ: dict[str, str], clock: Froze
     assert hosts[1].store.get_metrics()[0].observed_opens == 2
     for host in hosts:
         host.close()
+
+
+def test_copy_brings_a_file_into_an_empty_database(
+    environ: dict[str, str], clock: FrozenClock, tmp_path: Path, mail_file: Tracker
+) -> None:
+    """Deliveries, events, counts, consents and withdrawals are the same afterwards, also when it is called twice."""
+    url = environ["MAILNOD_DATABASE"]
+    arguments = ["copy", "--json", "--database", str(tmp_path / "old.db"), url]
+    for _ in range(2):
+        result = CliRunner().invoke(cli, arguments, obj=CliContext(environ=environ, clock=clock))
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.output) == {"target": url.partition("?")[0], "deliveries": 2, "events": 2}
+    new = Tracker(Settings.from_environ(environ, worker="none"), clock=clock, load_entry_points=False).store
+    old = mail_file.store
+    assert new.get_deliveries() == old.get_deliveries()
+    assert new.get_events(EventFilter()) == old.get_events(EventFilter())
+    assert new.get_metrics(by="campaign") == old.get_metrics(by="campaign")
+    assert new.get_suppressed()[0] == old.get_suppressed()[0] != frozenset()
+    for address in ("ada@example.com", "bob@example.com"):
+        assert new.get_consent_history(address) == old.get_consent_history(address)
+    denied = ConsentState.DENIED
+    record = ConsentRecord(recorded_at=clock.now(), purpose="statistics", opens=denied, clicks=denied, source="form")
+    new.record_consent("ada@example.com", record)
+    assert len(new.get_suppressed()[0]) == 2
+    new.close()
+    result = CliRunner().invoke(cli, ["copy", url, "--database", url], obj=CliContext(environ=environ, clock=clock))
+    assert result.exit_code == 2
