@@ -18,6 +18,8 @@ with suppress(ModuleNotFoundError):
     settings.register_profile("mailnod", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("mailnod")
 
+pytest.register_assert_rewrite("contracts")
+
 #: A skip whose reason begins so stays a skip, even where everything is required; CONTRIBUTING.md lists them.
 ALLOWED_SKIPS = ("interpreter:", "root:")
 SHARED_SKIP = "MAILNOD_SHARED is unset"

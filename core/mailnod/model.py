@@ -395,7 +395,7 @@ class OverflowCount:
 class Traces:
     """What stays of a hit's raw address, user agent and headers once they are erased."""
 
-    #: 8 bytes each, keyed with a secret of the store: the same value gives the same hash in one store and nowhere else.
+    #: 6 bytes each, keyed with a secret of the store: the same value gives the same hash in one store and nowhere else.
     #: None where nothing was captured.
     ip_hash: bytes | None
     user_agent_hash: bytes | None

@@ -74,7 +74,7 @@ class RetentionContract:
         assert traces == store.get_traces(other.id)
         assert isinstance(traces, Traces)
         assert traces.ip_hash is not None
-        assert len(traces.ip_hash) == 8
+        assert len(traces.ip_hash) == 6
         assert traces.ip_hash != traces.user_agent_hash
         assert traces.network == "cloud"
         assert traces.header_names == ("accept", "accept-language")

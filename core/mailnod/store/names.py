@@ -10,10 +10,10 @@ import json
 import sqlite3
 from typing import Literal
 
-from mailnod.model import Verdict
+from mailnod.model import Traces, Verdict
 from mailnod.store.rows import VERDICT_COLUMNS, list_columns, write_verdict
 
-__all__ = ["intern_mailing", "intern_text", "intern_verdict"]
+__all__ = ["intern_features", "intern_mailing", "intern_text", "intern_verdict"]
 
 #: The tables, and the column that holds the text.
 Table = Literal["domains", "names", "links", "user_agents", "header_sets", "features"]
@@ -39,6 +39,13 @@ _ADD_VERDICT = f"""
 def intern_text(connection: sqlite3.Connection, table: Table, text: str) -> int:
     """Return the number of a text, which is added where it is new."""
     return _intern(connection, _FIND[table], _ADD[table], (text,))
+
+
+def intern_features(connection: sqlite3.Connection, traces: Traces) -> int:
+    """Return the number of what the traces of many hits have in common: all but the hash of the address."""
+    user_agent_hash = None if traces.user_agent_hash is None else traces.user_agent_hash.hex()
+    features = json.dumps([user_agent_hash, traces.network, traces.header_names], separators=(",", ":"))
+    return intern_text(connection, "features", features)
 
 
 def intern_mailing(connection: sqlite3.Connection, *, campaign: str | None, route: str, tags: str, test: bool) -> int:

@@ -13,9 +13,11 @@ from typing import Any
 
 from mailnod.model import Hit, Kind, Observation, Window
 from mailnod.store import deliveries, slots
-from mailnod.store.names import intern_text
+from mailnod.store.consents import get_key
+from mailnod.store.names import intern_features, intern_text
 from mailnod.store.rollups import name_link
 from mailnod.store.rows import OBSERVATION_COLUMNS, from_micros, to_micros, to_text, write_observation
+from mailnod.store.traces import make_traces
 from mailnod.store.windows import (
     MAX_INTEGER,
     MIN_INTEGER,
@@ -66,8 +68,9 @@ _ARRIVALS = 20_000
 _FIND_BY_TIME = "SELECT slot FROM observations WHERE slot BETWEEN ? AND ? AND id = ?"
 _FIND_WHOLE = "SELECT slot FROM observations WHERE id = ? AND typeof(id) = 'blob'"
 _INSERT = """
-    INSERT INTO observations (slot, id, delivery, kind, method, checked, link_index, link_id, rest)
-    VALUES (?, ?, coalesce((SELECT seq FROM deliveries WHERE id = ?3), ?3), ?, ?, ?, ?, ?, ?)
+    INSERT INTO observations
+        (slot, id, delivery, kind, method, checked, link_index, link_id, rest, ip_hash, features_id)
+    VALUES (?, ?, coalesce((SELECT seq FROM deliveries WHERE id = ?3), ?3), ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _DUE = f"""
     SELECT {OBSERVATION_FIELDS} FROM queue CROSS JOIN observations AS o ON o.slot = queue.slot {OBSERVATION_JOINS}
@@ -105,7 +108,8 @@ def add_observations(
     :returns: those that were new, in the order given.
     """
     settle_micros = round(settle_s * 1_000_000)
-    new = [observation for observation in observations if _add(connection, observation, settle_micros)]
+    key = get_key(connection)
+    new = [observation for observation in observations if _add(connection, observation, settle_micros, key)]
     _forget_arrivals(connection)
     by_delivery = [(_refer(connection, observation.delivery_id), observation) for observation in new]
     by_ip = [(to_text(observation.hit.ip), observation) for observation in new if observation.hit.ip is not None]
@@ -207,7 +211,7 @@ def _refer(connection: sqlite3.Connection, delivery_id: bytes) -> int | bytes:
     return delivery_id if found is None else int(found[0])
 
 
-def _add(connection: sqlite3.Connection, observation: Observation, settle_micros: int) -> bool:
+def _add(connection: sqlite3.Connection, observation: Observation, settle_micros: int, key: bytes) -> bool:
     delivery_id, hit = observation.delivery_id, observation.hit
     if connection.execute("SELECT 1 FROM suppressed WHERE delivery_id = ?", (delivery_id,)).fetchone():
         return False
@@ -216,6 +220,8 @@ def _add(connection: sqlite3.Connection, observation: Observation, settle_micros
     slot = _take_slot(connection, to_micros(hit.received_at))
     url = None if hit.url is None else to_text(hit.url)
     link = None if url is None else name_link(url)
+    # Traces are there from the beginning, so that a row does not grow, and its page does not break, when signals go.
+    traces = make_traces(hit, key=key)
     row = (
         slot,
         slots.split_id(observation.id, slot),
@@ -226,6 +232,8 @@ def _add(connection: sqlite3.Connection, observation: Observation, settle_micros
         hit.link_index,
         None if link is None else intern_text(connection, "links", link),
         None if url is None or link is None else url[len(link) :] or None,
+        traces.ip_hash,
+        intern_features(connection, traces),
     )
     connection.execute(_INSERT, row)
     _add_signals(connection, slot, observation)

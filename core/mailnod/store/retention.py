@@ -13,7 +13,7 @@ from datetime import datetime
 from mailnod.model import Traces
 from mailnod.store import slots
 from mailnod.store.consents import get_key
-from mailnod.store.names import intern_text
+from mailnod.store.names import intern_features
 from mailnod.store.observations import OBSERVATION_FIELDS, OBSERVATION_JOINS, OBSERVATION_WIDTH, compose, find_slot
 from mailnod.store.rows import to_micros
 from mailnod.store.traces import make_traces
@@ -51,7 +51,9 @@ def minimise(
         *references, route, judged = row[OBSERVATION_WIDTH:]
         if not judged or observation.hit.received_at >= cutoffs.get(route, cutoff):
             continue
-        _keep_traces(connection, row[0], make_traces(observation.hit, key=key, name_network=name_network))
+        traces = make_traces(observation.hit, key=key, name_network=name_network)
+        features = intern_features(connection, traces)
+        connection.execute("UPDATE observations SET features_id = ? WHERE slot = ?", (features, row[0]))
         connection.execute("DELETE FROM signals WHERE slot = ?", (row[0],))
         for column, reference in zip(_SHARED, references, strict=True):
             shared[column] |= set() if reference is None else {reference}
@@ -67,13 +69,19 @@ def minimise(
 def get_traces(connection: sqlite3.Connection, observation_id: bytes) -> Traces | None:
     """Return what stayed of a minimised hit."""
     row = connection.execute(
-        "SELECT ip_hash, user_agent_hash, f.value FROM traces JOIN features AS f ON f.id = features_id WHERE slot = ?",
+        "SELECT ip_hash, value FROM observations AS o JOIN features ON features.id = features_id "
+        "WHERE slot = ? AND NOT EXISTS (SELECT 1 FROM signals WHERE signals.slot = o.slot)",
         (find_slot(connection, observation_id),),
     ).fetchone()
     if row is None:
         return None
-    network, header_names = json.loads(row[2])
-    return Traces(ip_hash=row[0], user_agent_hash=row[1], network=network, header_names=tuple(header_names))
+    user_agent_hash, network, header_names = json.loads(row[1])
+    return Traces(
+        ip_hash=row[0],
+        user_agent_hash=None if user_agent_hash is None else bytes.fromhex(user_agent_hash),
+        network=network,
+        header_names=tuple(header_names),
+    )
 
 
 def remove_events(connection: sqlite3.Connection, observation_ids: Sequence[bytes]) -> int:
@@ -96,11 +104,3 @@ def note_part(connection: sqlite3.Connection, name: str, *, done: bool) -> None:
 def get_unfinished_parts(connection: sqlite3.Connection) -> list[str]:
     """Return the files whose events are not all removed yet."""
     return [name for (name,) in connection.execute("SELECT name FROM archive_parts WHERE NOT done ORDER BY id")]
-
-
-def _keep_traces(connection: sqlite3.Connection, slot: int, traces: Traces) -> None:
-    features = json.dumps([traces.network, traces.header_names], separators=(",", ":"))
-    connection.execute(
-        "INSERT INTO traces (slot, ip_hash, user_agent_hash, features_id) VALUES (?, ?, ?, ?)",
-        (slot, traces.ip_hash, traces.user_agent_hash, intern_text(connection, "features", features)),
-    )

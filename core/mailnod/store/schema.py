@@ -147,9 +147,16 @@ CREATE TABLE links (
     value TEXT NOT NULL UNIQUE
 ) STRICT;
 
+-- Hash of the user agent, class of the network and names of the headers, as JSON: what many clients have in common.
+CREATE TABLE features (
+    id INTEGER PRIMARY KEY,
+    value TEXT NOT NULL UNIQUE
+) STRICT;
+
 -- Raw facts, never edited by judgement. slot says when, and keeps hits of the same microsecond apart (store/slots.py):
 -- one number is the key, the time, and the order of every list. id: the random half of an id that says the same time,
--- which nearly all do, or all 16 bytes. delivery: a seq, or the id of one that the store does not know.
+-- which nearly all do, or all 16 bytes. delivery: a seq, or the id of one that the store does not know. ip_hash and
+-- features_id: what stays of signals that were erased.
 CREATE TABLE observations (
     slot INTEGER PRIMARY KEY,
     id ANY NOT NULL,
@@ -159,7 +166,9 @@ CREATE TABLE observations (
     checked INTEGER NOT NULL,
     link_index INTEGER,
     link_id INTEGER REFERENCES links (id),
-    rest TEXT
+    rest TEXT,
+    ip_hash BLOB,
+    features_id INTEGER REFERENCES features (id)
 ) STRICT;
 CREATE UNIQUE INDEX observations_by_whole_id ON observations (id) WHERE typeof(id) = 'blob';
 CREATE INDEX observations_by_delivery ON observations (delivery);
@@ -187,18 +196,6 @@ CREATE TABLE signals (
 CREATE INDEX signals_by_ip ON signals (ip) WHERE ip IS NOT NULL;
 CREATE INDEX signals_by_user_agent ON signals (user_agent_id) WHERE user_agent_id IS NOT NULL;
 CREATE INDEX signals_by_headers ON signals (headers_id) WHERE headers_id IS NOT NULL;
-
--- What stays of signals that were erased; value: the class of the network and the names of the headers, as JSON.
-CREATE TABLE features (
-    id INTEGER PRIMARY KEY,
-    value TEXT NOT NULL UNIQUE
-) STRICT;
-CREATE TABLE traces (
-    slot INTEGER PRIMARY KEY REFERENCES observations (slot) ON DELETE CASCADE,
-    ip_hash BLOB,
-    user_agent_hash BLOB,
-    features_id INTEGER NOT NULL REFERENCES features (id)
-) STRICT;
 
 -- Files of archives, and whether the events in them are removed here.
 CREATE TABLE archive_parts (

@@ -9,10 +9,11 @@ from mailnod.model import Hit, Traces
 
 __all__ = ["make_traces"]
 
-_HASH_BYTES = 8
+#: Enough to tell the addresses of one store apart, and few enough to keep one with each hit.
+_HASH_BYTES = 6
 
 
-def make_traces(hit: Hit, *, key: bytes, name_network: Callable[[str], str | None]) -> Traces:
+def make_traces(hit: Hit, *, key: bytes, name_network: Callable[[str], str | None] = lambda _: None) -> Traces:
     """Return what stays of a hit.
 
     :param key: a secret of the store, 16 to 64 bytes.

@@ -11,8 +11,6 @@ import pytest
 
 from mailnod.store.sqlite import SQLiteStore
 
-pytest.register_assert_rewrite("contracts.retention_contract", "contracts.store_contract")
-
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
