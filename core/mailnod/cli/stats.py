@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from typing import get_args
+from pathlib import Path
+from typing import cast, get_args
 
 import click
 
@@ -12,6 +13,7 @@ from mailnod.cli.context import CliContext, database_option, json_option, pass_c
 from mailnod.cli.exporting import export_options, read_export, write_rows
 from mailnod.cli.output import clean, count, make_console, make_table, print_json, print_table
 from mailnod.model import Metrics
+from mailnod.report.breakdown import BreakdownBy, break_down
 from mailnod.store.base import GroupBy, Store
 
 __all__ = ["stats"]
@@ -35,7 +37,16 @@ _PAGE = 1_000
 @click.command()
 @database_option
 @click.option(
-    "--by", type=click.Choice(list(get_args(GroupBy))), default="all", show_default=True, help="One group per ..."
+    "--by",
+    type=click.Choice(list(dict.fromkeys([*get_args(GroupBy), *get_args(BreakdownBy)]))),
+    default="all",
+    show_default=True,
+    help="One group per ...; month, class, client and device with --archive.",
+)
+@click.option(
+    "--archive",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Count event by event what lies in this archive and what lies in the store.",
 )
 @click.option("--limit", type=click.IntRange(1, _ALL), default=50, show_default=True, help="At most this many groups.")
 @click.option("--before", help="After the group of this name: the next page.")
@@ -46,7 +57,8 @@ _PAGE = 1_000
 def stats(
     cli: CliContext,
     *,
-    by: GroupBy,
+    by: GroupBy | BreakdownBy,
+    archive: Path | None,
     limit: int,
     before: str | None,
     wide: bool,
@@ -61,6 +73,17 @@ def stats(
     (clicks) by machines. A fetch by a privacy proxy says nothing of a person and counts as a machine's.
     """
     export = read_export(csv_path, jsonl_path, as_json=as_json)
+    if archive is not None:
+        if by not in get_args(BreakdownBy) or before is not None or wide or export is not None:
+            raise click.UsageError(
+                f"--archive goes with --by {', '.join(get_args(BreakdownBy))}, --limit and --json; "
+                "without it, what was archived is counted too"
+            )
+        _show_breakdown(cli.reader, archive, cast("BreakdownBy", by), limit=limit, as_json=as_json)
+        return
+    if by not in get_args(GroupBy):
+        raise click.UsageError(f"--by {by} needs --archive")
+    by = cast("GroupBy", by)
     if export is not None:
         columns = [field.name for field in fields(Metrics)]
         lines = _list_lines_of(cli.reader, by, before)
@@ -78,6 +101,25 @@ def stats(
         _print_groups(by, found)
         if by == "campaign":
             _print_rest(cli)
+
+
+def _show_breakdown(store: Store, archive: Path, by: BreakdownBy, *, limit: int, as_json: bool) -> None:
+    found = break_down(store, archive, by=by, limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            line.key or "(none)",
+            f"{line.human_opens_unique} / {line.human_opens}",
+            f"{line.human_clicks_unique} / {line.human_clicks}",
+            line.machine_opens,
+            line.machine_clicks,
+        )
+        for line in found
+    ]
+    columns = (by, "opens of people,\nmails / events", "clicks of people,\nmails / events", "opens of\nmachines")
+    print_table("Store and archive", (*columns, "clicks of\nmachines"), rows, numbers=4)
 
 
 def _list_lines_of(store: Store, by: GroupBy, before: str | None) -> Iterator[Metrics]:

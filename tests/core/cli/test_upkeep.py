@@ -47,6 +47,22 @@ def test_archive_moves_what_is_old(run: Run, clock: FrozenClock, tmp_path: Path)
 
 
 @pytest.mark.usefixtures("campaign")
+def test_statistics_span_archive_and_store(run: Run, clock: FrozenClock, tmp_path: Path) -> None:
+    """Events of the archive and of the store are counted together; a question that nobody can answer is refused."""
+    pytest.importorskip("duckdb", reason="duckdb: the extra 'archive' is not installed")
+    clock.advance(60 * DAY_S)
+    folder = str(tmp_path / "old")
+    assert "holds no archive" in run("stats", "--archive", folder, "--by", "class").stderr
+    run("archive", folder, "--older-than", "50")
+    (month,) = json.loads(run("stats", "--archive", folder, "--by", "month", "--json").stdout)
+    (counted,) = json.loads(run("stats", "--json").stdout)
+    assert month.items() - {("key", month["key"])} <= counted.items()
+    assert "genuine" in run("stats", "--archive", folder, "--by", "class").stdout
+    assert "--by month needs --archive" in run("stats", "--by", "month").stderr
+    assert "--archive goes with --by" in run("stats", "--archive", folder, "--by", "hour").stderr
+
+
+@pytest.mark.usefixtures("campaign")
 def test_snapshot_is_read_like_the_store(run: Run, tmp_path: Path) -> None:
     """Every command reads the copy, and a minimised one names nobody."""
     target = str(tmp_path / "copy.db")
