@@ -49,6 +49,7 @@ _COMMENTS: tuple[str, ...] = (
 _CONDITIONALS: tuple[str, ...] = (
     "<!--[if mso]><td><![endif]-->",
     "<!--[if mso]><a href=https://mso.example/>m</a><![endif]-->",
+    "<!--[if mso]><a href=https://mso.example/&#45;&#45;>m</a><![endif]-->",
     "<![if !mso]>",
 )
 _CONDITIONALS += (
@@ -164,6 +165,7 @@ _URLS: tuple[str, ...] = (
     "mailto:{}@e.example",
     "#{}",
     "x{}&copy=1",
+    "https://e.example/{}&#x2d;-&Tab;",
 )
 
 

@@ -14,7 +14,7 @@ from mailnod.html.urls import MAX_TRACKED_URL, TrackingBase, find_destination, i
 from mailnod.model import Link, LinkStyle
 from mailnod.tokens import TOKEN_CHARS
 
-__all__ = ["OWN_ATTRIBUTE", "Decided", "LinkRules", "decide_links", "make_suffix"]
+__all__ = ["OWN_ATTRIBUTE", "Decided", "LinkRules", "decide_links", "is_too_long", "make_suffix"]
 
 #: Our own per-link attribute; it never leaves with the mail.
 OWN_ATTRIBUTE: Final = "data-mailnod"
@@ -100,7 +100,7 @@ def _track(link: Link, rules: LinkRules) -> tuple[Link, str]:
     if rules.change_url is not None:
         link = _change(link, rules.change_url)
     suffix = make_suffix(link, rules.link_style, rules.tag_link)
-    if len(rules.base.url) + len("/c/") + TOKEN_CHARS + len(suffix) > MAX_TRACKED_URL:
+    if is_too_long(link.url, suffix, rules.base):
         return link._replace(tracked=False, reason="too long"), ""
     return link, suffix
 
@@ -110,6 +110,14 @@ def make_suffix(link: Link, style: LinkStyle, tag_link: Callable[[int, str], str
     if style == "short":
         return f".{link.index}"
     return f".{link.index}.{tag_link(link.index, link.url)}?u={quote_destination(link.url)}"
+
+
+def is_too_long(url: str, suffix: str, base: TrackingBase) -> bool:
+    """Tell whether a tracked URL, or the destination to which a short one redirects, would be cut by some clients."""
+    if len(base.url) + len("/c/") + TOKEN_CHARS + len(suffix) > MAX_TRACKED_URL:
+        return True
+    # A destination within the URL is shorter than that; a redirect writes it in ASCII.
+    return len(url) > len(suffix) and len(quote_destination(url)) > MAX_TRACKED_URL
 
 
 def _change(link: Link, change_url: Callable[[str, Link], str]) -> Link:

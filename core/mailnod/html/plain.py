@@ -6,18 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mailnod.html.links import make_suffix
+from mailnod.errors import RewriteError
+from mailnod.html.links import is_too_long, make_suffix
+from mailnod.html.scan import MAX_LINKS
 from mailnod.html.unsubscribe import find_targets
-from mailnod.html.urls import (
-    MAX_TRACKED_URL,
-    Destination,
-    TrackingBase,
-    find_destination,
-    is_excluded,
-    parse_base,
-)
+from mailnod.html.urls import Destination, TrackingBase, find_destination, is_excluded, parse_base
 from mailnod.model import Link, LinkStyle
-from mailnod.tokens import TOKEN_CHARS
 
 __all__ = ["TextPlan", "compile_text"]
 
@@ -72,12 +66,15 @@ def compile_text(
     :param list_unsubscribe: the mail's ``List-Unsubscribe`` header; its targets are not tracked.
     :param allow_link: whether a link that all rules let through is tracked.
     :param change_url: returns another destination for a tracked link; one that is no good URL is ignored.
+    :raises RewriteError: where the text has more than :data:`~mailnod.html.scan.MAX_LINKS` links.
     """
     base, targets = parse_base(base_url), find_targets(list_unsubscribe)
     links: list[Link] = []
     pieces: list[str] = []
     current, position = "", 0
     for index, (start, end) in enumerate(_find_urls(text), start=first_index):
+        if len(links) == MAX_LINKS:
+            raise RewriteError("the text has too many links to be edited", offset=start)
         found = find_destination(text[start:end])
         obstacle = found.obstacle or _find_exemption(found, base, targets, excluded_hosts)
         link = Link(
@@ -95,7 +92,7 @@ def compile_text(
             changed = find_destination(change_url(link.url, link))
             link = link if changed.obstacle else link._replace(url=changed.url)
         suffix = make_suffix(link, link_style, tag_link) if link.tracked else ""
-        if len(base.url) + len("/c/") + TOKEN_CHARS + len(suffix) > MAX_TRACKED_URL:
+        if link.tracked and is_too_long(link.url, suffix, base):
             link = link._replace(tracked=False, reason="too long")
         links.append(link)
         if link.tracked:
@@ -119,15 +116,17 @@ def _find_exemption(
 
 def _find_urls(text: str) -> Iterator[tuple[int, int]]:
     for match in _URL.finditer(text):
-        start, end = match.span()
-        # A longer one is not tracked, and need not be trimmed with care.
-        while end - start <= MAX_TRACKED_URL and end > start and _is_outside(text, start, end):
-            end -= 1
-        yield start, end
+        url = match[0]
+        yield match.start(), match.start() + (len(url) if url[-1].isalnum() else _trim(url))
 
 
-def _is_outside(text: str, start: int, end: int) -> bool:
-    """Tell whether the last character belongs to the sentence and not to the link."""
-    last = text[end - 1]
-    opening = _BRACKETS.get(last)
-    return last in _CLOSING or (opening is not None and text.count(last, start, end) > text.count(opening, start, end))
+def _trim(url: str) -> int:
+    """Return the length of a link without the characters at its end that belong to the sentence around it."""
+    excess = {closing: url.count(closing) - url.count(opening) for closing, opening in _BRACKETS.items()}
+    for length in range(len(url), 0, -1):
+        last = url[length - 1]
+        if excess.get(last, 0) > 0:
+            excess[last] -= 1
+        elif last not in _CLOSING:
+            return length
+    return 0

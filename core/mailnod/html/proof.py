@@ -2,8 +2,9 @@
 
 In each of its three states for the value of an attribute, a tokenizer takes every character that cannot end the value
 for a part of it (HTML Standard, sections 13.2.5.36 to 13.2.5.38). So where others of such characters take the place of
-a value, all tokens but that one stay as they are; so do the ends of comments and of text elements, which need a ``<``
-or a ``>``. At the places for a pixel that a scan names, the tokenizer is between two tokens, and a whole ``<img>``
+a value, all tokens but that one stay as they are. So do the ends of text elements, which need a ``<``, and the ends of
+conditional comments with links in them, as long as no new value ends with two dashes before the ``>`` that stands behind
+it. At the places for a pixel that a scan names, the tokenizer is between two tokens, and a whole ``<img>``
 leaves it there.
 """
 
@@ -41,12 +42,14 @@ def is_proven(plan: Plan, found: Scan) -> bool:
     values = [edit for edit in plan.edits if edit.start < edit.end]
     pixels = [edit for edit in plan.edits if edit.start >= edit.end]
     befores, afters = [edit.before for edit in values], [edit.after for edit in values]
+    new = "\n".join((*afters, ""))
     return (
         [edit[:2] for edit in values] == [link[1:3] for link in plan.links if link.tracked]
         and [link[1:3] for link in plan.links] == [anchor[3:5] for anchor in found.anchors]
         and befores.count(f"{plan.base.url}/c/") == len(values)
         and all(map(_BEGINNING.match, afters))
-        and not "".join(afters).encode("utf-8", "surrogatepass").translate(None, _HARMLESS)
+        and new.encode("utf-8", "surrogatepass").translate(None, _HARMLESS) == b"\n" * len(values)
+        and "--\n" not in new
         and len(pixels) == (plan.pixel != "none")
         and all(_is_image(plan, pixel) and _may_stand(plan.source, found, pixel.start) for pixel in pixels)
         and _keeps_the_rest(plan)

@@ -17,7 +17,9 @@ _TARGET = re.compile(r"<([^<>]*)>")
 # More markup than this around one short phrase is not an unsubscribe link.
 _MAX_INNER: Final = 1200
 _CLOSE = re.compile(r"</[aA](?=[\t\n\f\r />])")
-_MARKUP = re.compile(r"<!--.*?-->|<[^>]*>", re.DOTALL)
+_MARKUP = re.compile(r"<!--.*?(?:-->|\Z)|<[^>]*>", re.DOTALL)
+# No phrase is longer, with every character written as a reference.
+_MAX_PHRASE: Final = 400
 _EDGES: Final = " .,:;!?»«›‹<>|()[]→←-–—*·•\"'„“”"
 
 #: Whole link texts, casefolded, in the languages that senders commonly write.
@@ -85,11 +87,14 @@ def is_unsubscribe_text(html: str, start: int) -> bool:
     if html.startswith("</a>", end):
         text = html[start:end]
     elif close := _CLOSE.search(html, start, start + _MAX_INNER):
-        text = _MARKUP.sub("", html[start : close.start()])
+        # What follows the last ">" is no markup, and each "<" there would be looked at up to the end.
+        cut = html.rfind(">", start, close.start()) + 1 or start
+        text = _MARKUP.sub("", html[start:cut]) + html[cut : close.start()]
     else:
         return False
     if "&" in text:
-        text = unescape(text)
+        text = " ".join(text.split())
+        text = unescape(text) if len(text) <= _MAX_PHRASE else ""
     if not text.isascii():
         text = text.replace("’", "'").replace("\N{ZERO WIDTH SPACE}", "")
     return " ".join(text.split()).strip(_EDGES).casefold() in _PHRASES

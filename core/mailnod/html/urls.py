@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from mailnod.errors import ConfigurationError
 
@@ -38,8 +38,6 @@ _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.\-]*):")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Stays as it is in the parameter ``u``; "%" because what it stands for was encoded before.
 _QUOTED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~/:?@,%"
-_UNQUOTED = re.compile(rf"[^{re.escape(_QUOTED.decode())}]")
-_ESCAPES = {chr(number): f"%{number:02X}" for number in range(0x80)}
 # A short link ends with its number.
 _LINK_PATH = re.compile(r"/c/[\w\-]{32}\.\d{1,9}(?:\.[\w\-]{16})?", re.ASCII)
 _EDGE = "".join(map(chr, range(0x21)))
@@ -191,19 +189,19 @@ def check_destination(url: str) -> bool:
 def quote_destination(url: str) -> str:
     """Encode a destination for the parameter ``u``.
 
-    What stays readable is safe in HTML attributes of every quoting, in a form-encoded query, and in plain text.
+    What stays readable is safe in HTML attributes of every quoting, also within a conditional comment, in a form-encoded
+    query, and in plain text.
 
     :param url: the exact destination.
-    :returns: ASCII without quotes, white space, ``&``, ``+``, ``#``, ``=``, ``<`` or ``>``.
+    :returns: ASCII without quotes, white space, ``&``, ``+``, ``#``, ``=``, ``<`` or ``>``, and without two dashes at
+        the end.
     """
     # Hardly a URL has other characters to be encoded than these three.
     quoted = url.replace("%", "%25").replace("&", "%26").replace("=", "%3D")
-    return _UNQUOTED.sub(_percent_encode, quoted) if quoted.encode().translate(None, _QUOTED) else quoted
-
-
-def _percent_encode(match: re.Match[str]) -> str:
-    character = match[0]
-    return _ESCAPES.get(character) or "".join(f"%{byte:02X}" for byte in character.encode())
+    if quoted.encode().translate(None, _QUOTED):
+        quoted = quote(quoted, safe=_QUOTED)
+    # With the ">" behind an unquoted value they would end a comment that surrounds it.
+    return f"{quoted[:-1]}%2D" if quoted.endswith("--") else quoted
 
 
 def is_excluded(host: str, excluded_hosts: Sequence[str]) -> str | None:

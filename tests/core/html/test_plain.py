@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailnod.errors import RewriteError
 from mailnod.html.plain import TextPlan, compile_text
 from mailnod.model import Link
 
@@ -31,6 +35,9 @@ def compile_it(text: str, **options: object) -> TextPlan:
         ("https://a.example/wiki/X_(y) and", ["https://a.example/wiki/X_(y)"]),
         ("<https://a.example/?a=1&b=2>", ["https://a.example/?a=1&b=2"]),
         ("HTTPS://A.example/x!?", ["https://A.example/x"]),
+        ("[(https://a.example/(x)).]", ["https://a.example/(x)"]),
+        ("https://a.example/x(", ["https://a.example/x("]),
+        (f"https://a.example/{')' * 2000}.", ["https://a.example/"]),
         ("mailto:x@a.example www.a.example", []),
         ("xhttps://a.example/", []),
         ("https://", []),
@@ -48,6 +55,21 @@ def test_everything_but_the_links_stays() -> None:
     link = f"{BASE}/c/{TOKEN}.%d.{'B' * 16}?u="
     first, second = link % 3 + "https://a.example/x", link % 4 + "https://b.example/y"
     assert plan.fill(TOKEN) == f"A\r\n{first}, then {second}.\n-- \n"
+
+
+@pytest.mark.parametrize("unit", ["https://", "https://a ", f"https://{')' * 1980} ", f"https://{')]}' * 99999} ", "("])
+def test_hostile_text_is_fast_or_refused(unit: str) -> None:
+    """A mebibyte of any repeated text is planned or refused within two seconds of processor time."""
+    began = time.process_time()
+    with contextlib.suppress(RewriteError):
+        compile_it(unit * (2**20 // len(unit)))
+    assert time.process_time() - began < 2
+
+
+def test_more_links_than_a_number_can_tell_are_refused() -> None:
+    """The collector reads no longer numbers than honest mail needs, so that no link may have one."""
+    with pytest.raises(RewriteError, match="too many links"):
+        compile_it("https://a.example/ " * 10_001)
 
 
 def test_exemptions_hold_in_text_too() -> None:

@@ -302,6 +302,13 @@ def test_random_text_is_restored_exactly(html: str) -> None:
     assert plan.restore(plan.fill(TOKEN)) == html
 
 
+def test_short_link_leads_to_no_destination_that_is_too_long_for_a_portable_one() -> None:
+    """A redirect to an address of any length would fail in proxies and servers, so such a link is left alone."""
+    html = f"<a href='https://e.example/{'x' * 1990}'>x</a><a href='https://e.example/{'é' * 400}'>y</a>"
+    plan = compile_html(html, link_style="short")
+    assert [link.reason for link in plan.links] == ["too long", "too long"]
+
+
 def test_short_links_hold_a_token_and_a_number() -> None:
     """A short link has no destination in it, is restored like any other, and is known as ours when it comes again."""
     html = (

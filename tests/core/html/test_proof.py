@@ -48,6 +48,24 @@ def test_character_that_may_end_a_value_is_not_proven(tag: str) -> None:
     assert not is_proven(with_edits(plan, spoilt, *others), scan(HTML))
 
 
+@pytest.mark.parametrize("ending", ["&#45;&#45;", "&#x2d;-", "--&#32;", "-&#45;&#45;"])
+def test_dashes_at_the_end_of_a_value_end_no_conditional_comment(ending: str) -> None:
+    """Two dashes that references or white space kept apart from the ">" do not come next to it."""
+    html = f"<!--[if mso]><a href=https://e.example/{ending}>x</a><![endif]--><p>y</p>"
+    plan = compile_html(html)
+    plan.verify()
+    assert plan.links[0].tracked
+    assert plan.fill("T" * 32).count("-->") == 1
+
+
+def test_dashes_that_may_end_a_comment_are_not_proven() -> None:
+    """A value with two dashes at its end is not proven, wherever it stands."""
+    plan = compile_html(HTML)
+    first, *others = plan.edits
+    spoilt = first._replace(after=f"{first.after}--")
+    assert not is_proven(with_edits(plan, spoilt, *others), scan(HTML))
+
+
 def test_other_edits_are_not_proven() -> None:
     """Edits elsewhere than at tracked links, left out, out of order, or with another base, are not proven."""
     plan = compile_html(HTML)

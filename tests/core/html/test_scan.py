@@ -212,6 +212,17 @@ HOSTILE = (
         "<a href=https://e.example/>unsubscribe",
         "<a data-mailnod=off href=https://e.e>",
     ),
+    # Many links share what follows them, which is looked at for each.
+    *(
+        "<a href=https://e.example/>" * 10 + tail
+        for tail in (
+            f"{'<' * 900}</a >",
+            f"<b title='>{'<!--x>' * 140}'></a >",
+            f"{'&NotEqualTilde' * 60}</a>",
+            f"{'&amp' * 220}</a>",
+        )
+    ),
+    f"<a href='https://{'é.' * 500}/'>",
 )
 
 

@@ -8,6 +8,12 @@ from mailnod.errors import ConfigurationError
 from mailnod.html.urls import check_destination, find_destination, is_excluded, parse_base, quote_destination
 
 
+def test_quoted_destination_ends_no_comment() -> None:
+    """Behind an unquoted value a ">" follows, which would end a comment after two dashes."""
+    assert quote_destination("https://e.example/a--b---") == "https://e.example/a--b--%2D"
+    assert quote_destination("https://e.example/-") == "https://e.example/-"
+
+
 @pytest.mark.parametrize(
     ("value", "url"),
     [
