@@ -112,7 +112,7 @@ def set_up(server: MailServer, clock: FrozenClock, tmp_path: Path) -> Iterator[S
 def name_backend(inner: str, port: int) -> dict[str, Any]:
     """Return the settings by which Django sends through our backend, and that through another one."""
     if HAS_MAILERS:
-        options = {"host": "127.0.0.1", "port": port} if inner.endswith("smtp.EmailBackend") else {}
+        options = {"host": "127.0.0.1", "port": port} if inner.endswith(("smtp.EmailBackend", "SMTPBackend")) else {}
         ours = {"BACKEND": "mailnod_django.EmailBackend", "OPTIONS": {"mailer": "inner"}}
         return {"MAILERS": {"default": ours, "inner": {"BACKEND": inner, "OPTIONS": options}}}
     return {"EMAIL_BACKEND": "mailnod_django.EmailBackend", "EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": port}

@@ -14,13 +14,16 @@ from django.apps import apps
 from django.core import mail
 from django.core.mail import EmailAlternative, EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.backends.smtp import EmailBackend as SMTPBackend
 from django.test.utils import override_settings
 from django.utils.safestring import mark_safe
 
 from contracts.mail_server import MailServer
 from mailnod import Tracker
 from mailnod_django import TrackedEmail, send_mail, send_mass_mail, tracking
+from mailnod_django.backend import TrackedMail
 from mailnod_django.message import BadHeaderError
+from mailnod_django.signals import mail_tracked
 
 SetUp = Callable[..., Tracker]
 HTML = '<body><a href="https://shop.example/">Shop</a></body>'
@@ -91,6 +94,18 @@ class WholeBackend(QuietBackend):
         raise AssertionError
 
 
+class StagingSMTPBackend(SMTPBackend):
+    """Changes what it is given just before it leaves, as a backend for staging does."""
+
+    def send_messages(self, email_messages: Any) -> Any:
+        """Send everything to one inbox, with a note."""
+        for message in email_messages:
+            message.to = ["staging@example.com"]
+            message.from_email = "staging@example.com"
+            message.alternatives = [one._replace(content=f"{one[0]}<!-- staging -->") for one in message.alternatives]
+        return super().send_messages(email_messages)
+
+
 @pytest.fixture
 def server() -> Iterator[PickyServer]:
     """Give a mail server that refuses some people."""
@@ -122,6 +137,34 @@ def read_states(tracker: Tracker) -> dict[str, str]:
 
 
 BULK = ("one@example.com", "refused@example.com", "three@example.com")
+
+
+# -- bodies that come again -------------------------------------------------------------------------------------------
+
+
+def test_a_backend_that_changes_messages_has_the_last_word(set_up: SetUp, server: PickyServer) -> None:
+    """Recipients and text that the backend sets before it sends are those that leave, however often a body comes."""
+    set_up(inner=f"{HERE}.StagingSMTPBackend")
+    mail.get_connection().send_messages([make_message() for _ in range(4)])
+    assert [received.recipients for received in server.received] == [("staging@example.com",)] * 4
+    assert ["<!-- staging -->" in received.html for received in server.received] == [True] * 4
+    assert all(LINK in received.html for received in server.received)
+
+
+def test_a_receiver_that_changes_a_copy_has_a_say_each_time(set_up: SetUp, server: PickyServer) -> None:
+    """What a receiver of the signal puts into the copy leaves, however often the body has come."""
+    set_up()
+
+    def add_note(mail: TrackedMail, **_: Any) -> None:
+        message: Any = mail.message
+        message.alternatives = [one._replace(content=f"{one[0]}<!-- note -->") for one in message.alternatives]
+
+    mail_tracked.connect(add_note)
+    try:
+        mail.get_connection().send_messages([make_message() for _ in range(4)])
+    finally:
+        mail_tracked.disconnect(add_note)
+    assert ["<!-- note -->" in received.html for received in server.received] == [True] * 4
 
 
 # -- the conversation -------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import flask
@@ -16,6 +16,7 @@ from mailnod import ConfigurationError, tracking
 from mailnod.model import DeliveryState, Mode
 from mailnod.testing import FrozenClock
 from mailnod_flask import Mail, Message
+from mailnod_flask.connection import TrackedMail, mail_tracked
 from mailnod_flask.testing import tracked_outbox
 
 MakeApp = Callable[..., flask.Flask]
@@ -23,9 +24,9 @@ HTML = '<body><a href="https://shop.example/">Shop</a></body>'
 PIXEL, LINK = "https://track.example.com/t/o/", "https://track.example.com/t/c/"
 
 
-def make_message(**keywords: Any) -> Message:
+def make_message(*, subject: str = "Weekly", **keywords: Any) -> Message:
     """Return a message to one recipient."""
-    return Message("Weekly", recipients=["one@example.com"], body="text", html=HTML, **keywords)
+    return Message(subject, recipients=["one@example.com"], body="text", html=HTML, **keywords)
 
 
 # -- setting up -------------------------------------------------------------------------------------------------------
@@ -154,6 +155,78 @@ def test_a_message_class_of_its_own_send_is_respected(make_app: MakeApp, server:
     assert seen == ["Weekly"]
     assert PIXEL in server.received[0].html
     assert LINK not in server.received[0].html
+
+
+def test_a_campaign_respects_a_message_class_of_its_own_send(make_app: MakeApp, server: MailServer) -> None:
+    """Among others such a message is sent by itself, in its place, with the call's keywords."""
+
+    class Signed(flask_mail.Message):
+        def send(self, connection: flask_mail.Connection) -> None:
+            self.subject = "signed"
+            super().send(connection)
+
+    app = make_app()
+    mail = Mail(app, load_entry_points=False)
+    with app.app_context(), mail.connect() as connection:
+        signed = Signed("Weekly", recipients=["one@example.com"], html=HTML)
+        connection.send_all([make_message(), signed, make_message()], track_clicks=False)
+        connection.send_all([make_message()])
+    assert [mail.message["Subject"] for mail in server.received] == ["Weekly", "signed", "Weekly", "Weekly"]
+    assert [LINK in mail.html for mail in server.received] == [False, False, False, True]
+
+
+def test_a_generator_that_fails_keeps_no_mail_before_from_leaving(make_app: MakeApp, server: MailServer) -> None:
+    """What was made before the failure leaves, as in a loop of one's own, and then the error comes out."""
+    app = make_app()
+    mail = Mail(app, load_entry_points=False)
+
+    def make() -> Iterator[Message]:
+        yield make_message(subject="1")
+        yield make_message(subject="2")
+        raise LookupError("the app's own trouble")
+
+    with app.app_context(), pytest.raises(LookupError, match="own trouble"):
+        mail.send_all(make())
+    assert [mail.message["Subject"] for mail in server.received] == ["1", "2"]
+    assert {one.state for one in app.extensions["mailnod"].store.get_deliveries()} == {DeliveryState.ACCEPTED}
+
+
+def test_a_bad_header_of_ours_keeps_no_mail_before_from_leaving(make_app: MakeApp, server: MailServer) -> None:
+    """A message of a campaign that is refused ends the sending there, and those before it have left."""
+    app = make_app()
+    mail = Mail(app, load_entry_points=False)
+    headers: tuple[dict[str, str], ...] = ({}, {"X-Mailnod-Route": "a\nb"}, {})
+    with app.app_context(), pytest.raises(flask_mail.BadHeaderError):
+        mail.send_all([make_message(subject=str(place), extra_headers=one) for place, one in enumerate(headers)])
+    assert [mail.message["Subject"] for mail in server.received] == ["0"]
+
+
+def test_a_receiver_that_changes_a_copy_has_a_say_each_time(make_app: MakeApp, server: MailServer) -> None:
+    """What a receiver of mail_tracked puts into the copy leaves, however often the body has come."""
+
+    def add_note(sender: object, mail: TrackedMail) -> None:
+        mail.message.html = f"{mail.message.html}<!-- note -->"
+
+    app = make_app()
+    mail = Mail(app, load_entry_points=False)
+    with app.app_context(), mail_tracked.connected_to(add_note):
+        mail.send_all([make_message() for _ in range(4)])
+    assert ["<!-- note -->" in mail.html for mail in server.received] == [True] * 4
+
+
+def test_a_receiver_that_raises_leaves_no_delivery_open(make_app: MakeApp, server: MailServer) -> None:
+    """Where a receiver of mail_tracked raises, nothing leaves, and what was prepared is failed."""
+
+    def receive(sender: object, mail: TrackedMail) -> None:
+        raise LookupError("a receiver's own trouble")
+
+    app = make_app()
+    mail = Mail(app, load_entry_points=False)
+    with app.app_context(), mail_tracked.connected_to(receive), pytest.raises(LookupError, match="own trouble"):
+        mail.send_all([make_message(), make_message()])
+    assert server.received == []
+    states = [delivery.state for delivery in app.extensions["mailnod"].store.get_deliveries()]
+    assert states == [DeliveryState.FAILED] * 2
 
 
 def test_the_servers_limit_of_mails_per_connection_is_kept(make_app: MakeApp, server: MailServer) -> None:

@@ -3,9 +3,8 @@
 In each of its three states for the value of an attribute, a tokenizer takes every character that cannot end the value
 for a part of it (HTML Standard, sections 13.2.5.36 to 13.2.5.38). So where others of such characters take the place of
 a value, all tokens but that one stay as they are. So do the ends of text elements, which need a ``<``, and the ends of
-conditional comments with links in them, as long as no new value ends with two dashes before the ``>`` that stands behind
-it. At the places for a pixel that a scan names, the tokenizer is between two tokens, and a whole ``<img>``
-leaves it there.
+conditional comments with links in them, as long as no new value ends with two dashes, behind which a ``>`` may stand.
+At the places for a pixel that a scan names, the tokenizer is between two tokens, and a whole ``<img>`` leaves it there.
 """
 
 from __future__ import annotations

@@ -189,8 +189,8 @@ def check_destination(url: str) -> bool:
 def quote_destination(url: str) -> str:
     """Encode a destination for the parameter ``u``.
 
-    What stays readable is safe in HTML attributes of every quoting, also within a conditional comment, in a form-encoded
-    query, and in plain text.
+    What stays readable is safe in HTML attributes of every quoting, also within a conditional comment, in a
+    form-encoded query, and in plain text.
 
     :param url: the exact destination.
     :returns: ASCII without quotes, white space, ``&``, ``+``, ``#``, ``=``, ``<`` or ``>``, and without two dashes at

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from smtplib import SMTPRecipientsRefused
 from typing import Any, TypeVar
 
@@ -150,7 +151,7 @@ class EmailBackend(BaseEmailBackend):
         before = [dict(getattr(mail.message, "__dict__", {})) for mail in mails]
         if self._watch is not None:
             self._watch.expect([mail.message for mail in group] for group in groups)
-            self._watch.stand_ins = self._find_stand_ins(mails)
+            self._watch.find_stand_in = partial(self._find_stand_in, {id(mail.message): mail for mail in mails})
         result, raised = None, True
         try:
             result = self.inner.send_messages([mail.message for mail in mails])
@@ -213,20 +214,16 @@ class EmailBackend(BaseEmailBackend):
         prepared = tracker.prepare_batch(list(drafts.values()), split=_can_split(self.inner))
         return zip(drafts, prepared, strict=True)
 
-    def _find_stand_ins(self, mails: Sequence[TrackedMail]) -> dict[int, EmailMessage]:
-        """Return, by the ids of the copies, what is sent in their place because its bytes take less time to make."""
-        stand_ins: dict[int, EmailMessage] = {}
-        if self._tracker is None:
-            return stand_ins
-        for mail in mails:
-            try:
-                found = find_stand_in(self._tracker.wire_plans, self.inner, mail.message, mail.prepared)
-            except Exception as error:
-                log.error("a message is encoded as ever: %s", describe_error(error))
-            else:
-                if found is not None:
-                    stand_ins[id(mail.message)] = found
-        return stand_ins
+    def _find_stand_in(self, mails: Mapping[int, TrackedMail], message: EmailMessage) -> EmailMessage:
+        """Return what is sent in a copy's place because its bytes take less time to make, or the copy itself."""
+        mail = mails.get(id(message))
+        if self._tracker is None or mail is None:
+            return message
+        try:
+            return find_stand_in(self._tracker.wire_plans, self.inner, message, mail.prepared) or message
+        except Exception as error:
+            log.error("a message is encoded as ever: %s", describe_error(error))
+            return message
 
     def _settle(self, mails: Sequence[TrackedMail], result: Any, *, raised: bool) -> dict[int, bool | None]:
         """Note how each mail went, and return that by the ids of the copies."""
@@ -262,8 +259,8 @@ class _Watch:
 
     def __init__(self, send: Any) -> None:
         self._send = send
-        #: What is sent in a message's place, by the id of that message.
-        self.stand_ins: Mapping[int, EmailMessage] = {}
+        #: Returns what is sent in a message's place. It is asked last, because backends change messages before.
+        self.find_stand_in: Callable[[EmailMessage], EmailMessage] = _keep
         self._taken: dict[int, bool] = {}
         self._copies: dict[int, list[int]] = {}
 
@@ -280,7 +277,7 @@ class _Watch:
     def __call__(self, message: EmailMessage, *args: Any, **kwargs: Any) -> Any:
         self._taken[id(message)] = False
         try:
-            sent = self._send(self.stand_ins.get(id(message), message), *args, **kwargs)
+            sent = self._send(self.find_stand_in(message), *args, **kwargs)
         except SMTPRecipientsRefused:
             # As with one body, refused recipients are an error only where all of them are refused.
             copies = self._copies.get(id(message), [id(message)])
@@ -305,6 +302,10 @@ class _Watch:
             if key in self._taken:
                 found[key] = self._taken.pop(key)
         return found
+
+
+def _keep(message: EmailMessage) -> EmailMessage:
+    return message
 
 
 def _check(message: EmailMessage) -> None:

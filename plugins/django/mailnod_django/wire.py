@@ -44,14 +44,15 @@ def find_stand_in(
     """Return what a backend can send in a message's place, with the same bytes in less time; None where nothing does.
 
     :param backend: only Django's own way to send by SMTP is known well enough.
-    :param message: the tracked copy that leaves.
+    :param message: the tracked copy as it leaves, after everybody has had a say in it.
     :param prepared: what it was filled with; None where the message is not tracked.
     """
     if prepared is None or prepared.token is None or not _is_plain(message):
         return None
     if getattr(type(backend), "_send", None) is not _SEND or len(prepared.plans) != 1:
         return None
-    if has_html_body(message) or len(find_html(message)) != 1:
+    # A receiver of our signal, or the backend itself, may have put another text into it.
+    if has_html_body(message) or find_html(message) != list(prepared.parts):
         return None
     (mimetype,) = (kind for _, kind in message.alternatives if kind.strip().lower() == "text/html")  # type: ignore[attr-defined]
     charset = message.encoding or settings.DEFAULT_CHARSET

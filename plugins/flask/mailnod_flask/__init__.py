@@ -12,7 +12,7 @@ from mailnod.exports import load_on_use
 
 if TYPE_CHECKING:
     from mailnod import tracking as tracking
-    from mailnod_flask.extension import Connection as Connection
+    from mailnod_flask.connection import Connection as Connection
     from mailnod_flask.extension import Mail as Mail
     from mailnod_flask.message import Message as Message
     from mailnod_flask.views import blueprint as blueprint
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "Mail", "Message", "blueprint", "tracking"]
 
 _HOMES = {
-    "Connection": "mailnod_flask.extension",
+    "Connection": "mailnod_flask.connection",
     "Mail": "mailnod_flask.extension",
     "Message": "mailnod_flask.message",
     "blueprint": "mailnod_flask.views",

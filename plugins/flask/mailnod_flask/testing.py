@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mailnod_flask.extension import TrackedMail, mail_tracked
+from mailnod_flask.connection import TrackedMail, mail_tracked
 
 __all__ = ["TrackedMail", "tracked_outbox"]
 

@@ -23,13 +23,16 @@ _MAKERS = ("as_bytes", "_message", "_mimetext")
 def find_filling(plans: WirePlans, message: flask_mail.Message, prepared: Prepared) -> Callable[[], bytes] | None:
     """Return what makes the same bytes as ``message.as_bytes()`` in less time; None where nothing does.
 
-    :param message: the tracked copy that leaves.
+    :param message: the tracked copy as it leaves, after everybody has had a say in it.
     :param prepared: what it was filled with.
     """
     names = [name for name in message.alts if name.lower() == "html"]
     if prepared.token is None or len(prepared.plans) != 1 or len(names) != 1 or not _is_plain(message):
         return None
     name = names[0]
+    # A receiver of our signal may have put another text into it.
+    if message.alts[name] != prepared.parts[0]:
+        return None
     charset: Any = message.charset
     framing = (name, str(charset), charset.body_encoding if isinstance(charset, Charset) else None)
     wire = plans.find(prepared.plans[0], framing, partial(_encode, message, name))

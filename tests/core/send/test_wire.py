@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.message
 import email.policy
+import re
 from collections.abc import Callable
 from email.charset import BASE64, QP, Charset
 from email.mime.text import MIMEText
@@ -116,6 +117,19 @@ def test_encoding_that_is_not_linear_is_not_used(encode: Encode) -> None:
     plan = make_plan()
     wire = compile_wire(plan, encode)
     assert wire is None or all(wire.fill(token) == encode(plan.fill(token)) for token in TOKENS)
+
+
+@pytest.mark.parametrize("character", "-_09azAZ")
+def test_every_character_of_a_token_is_tried(character: str) -> None:
+    """An encoding that treats one character of tokens otherwise than all others is not used."""
+
+    def encode(html: str) -> bytes:
+        return (
+            b"Type: x\n\n"
+            + re.sub(r"(?<=/[co]/)[\w-]{32}", lambda token: token[0].replace(character, "#"), html).encode()
+        )
+
+    assert compile_wire(make_plan(), encode) is None
 
 
 def test_body_that_comes_again_is_compiled_once() -> None:
