@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts.store_contract import DENIED, PURPOSE, T0, after, make_consent, make_delivery, make_observation
+from contracts.store_contract import (
+    DENIED,
+    PURPOSE,
+    T0,
+    after,
+    make_consent,
+    make_delivery,
+    make_observation,
+    make_verdict,
+)
 from mailnod.errors import StoreBugError, StoreUnavailableError
 from mailnod.model import EventFilter
 
@@ -245,3 +254,28 @@ def test_server_that_stands_still_costs_a_campaign_one_wait(server: PostgresServ
         server.go_on()
     assert time.monotonic() - started < 20
     store.close()
+
+
+def test_what_clients_said_goes_with_the_last_hit_of_its_time(store: PostgresStore, postgres_url: str) -> None:
+    """User agents and headers are erased once no hit is left that came since they were used; destinations stay."""
+    delivery = make_delivery()
+    store.add_deliveries([delivery])
+    for hours, agent in ((0, "Old/1.0"), (0, "Both/1.0"), (5, "Both/1.0"), (5, "New/1.0")):
+        url = "https://shop.example/sale"
+        hit = make_observation(
+            delivery.id, kind="click", at=after(3600 * hours + len(agent)), url=url, user_agent=agent, headers={}
+        )
+        store.add_observations([hit], settle_s=0)
+    for due in store.get_due(now=after(24 * 3600)):
+        store.publish([(due, make_verdict())], now=after(24 * 3600))
+    assert store.minimise(after(3600), cutoffs={}, name_network=lambda _: None) == (2, None)
+    assert _get_texts(postgres_url) == ["Both/1.0", "New/1.0", "https://shop.example/sale", "{}"]
+    store.minimise(after(24 * 3600), cutoffs={}, name_network=lambda _: None)
+    assert _get_texts(postgres_url) == ["https://shop.example/sale"]
+
+
+def _get_texts(url: str) -> list[str]:
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        return sorted(value for (value,) in connection.execute("SELECT value FROM mailnod.texts"))

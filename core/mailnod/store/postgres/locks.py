@@ -13,11 +13,10 @@ from mailnod.store.postgres.server import Connection
 
 __all__ = ["take"]
 
-Name = Literal["texts", "consents", "suppressed", "hits"]
+Name = Literal["consents", "suppressed", "hits"]
 
 #: Always taken in this order, or two transactions could wait for each other.
 _KEYS: dict[Name, int] = {
-    "texts": 0x4D6E6F6404,
     "consents": 0x4D6E6F6401,
     "suppressed": 0x4D6E6F6402,
     "hits": 0x4D6E6F6403,

@@ -31,11 +31,14 @@ __all__ = [
     "add_observations",
     "count_waiting",
     "find_stale",
+    "floor_use",
     "get_due",
     "get_mark",
     "get_windows",
 ]
 
+#: How exactly the last use of a text is remembered.
+_USE_MICROS = 10 * 60 * 1_000_000
 #: Columns whose values repeat, and are kept once.
 _INTERNED = ("user_agent", "headers", "url")
 _INTERNED_AT = tuple(OBSERVATION_COLUMNS.index(name) for name in _INTERNED)
@@ -61,11 +64,18 @@ _STAGE = """
     CREATE TEMPORARY TABLE IF NOT EXISTS mailnod_staged_texts (LIKE mailnod.texts) ON COMMIT DELETE ROWS
 """
 _COPY = f"COPY mailnod_staged (seq, position, {list_columns(OBSERVATION_COLUMNS)}) FROM STDIN"
-_COPY_TEXTS = "COPY mailnod_staged_texts (id, value) FROM STDIN"
-#: Sorted, so that two transactions that bring the same texts never wait for each other.
+_COPY_TEXTS = "COPY mailnod_staged_texts (id, value, last_used) FROM STDIN"
+#: Sorted, so that two transactions that bring the same texts never wait for each other. What is there and recent enough
+#: is not even locked, and whoever erases old texts looks again at those that are.
 _ADD_TEXTS = """
-    INSERT INTO mailnod.texts (id, value) SELECT s.id, s.value FROM mailnod_staged_texts AS s
-    WHERE NOT EXISTS (SELECT 1 FROM mailnod.texts AS t WHERE t.id = s.id) ORDER BY s.id ON CONFLICT DO NOTHING
+    INSERT INTO mailnod.texts AS t (id, value, last_used)
+    SELECT s.id, s.value, s.last_used FROM mailnod_staged_texts AS s
+    WHERE NOT EXISTS (
+        SELECT 1 FROM mailnod.texts AS t WHERE t.id = s.id AND (t.last_used IS NULL OR t.last_used >= s.last_used)
+    ) ORDER BY s.id
+    ON CONFLICT (id) DO UPDATE SET last_used =
+        CASE WHEN t.last_used IS NULL OR excluded.last_used IS NULL THEN NULL
+        ELSE greatest(t.last_used, excluded.last_used) END
 """
 _TAKE_IN = f"""
     WITH taken AS (
@@ -226,24 +236,30 @@ def get_windows(connection: Connection, observations: Sequence[Observation]) -> 
 
 def _stage(connection: Connection, observations: Sequence[Observation], key: bytes) -> None:
     """Bring observations, and the texts that they refer to, into the transaction."""
-    texts: dict[str, int] = {}
+    texts: dict[str, tuple[int, int | None]] = {}
     connection.execute(_STAGE)
     cursor = connection.cursor()
     with cursor.copy(_COPY) as copy:
         for position, observation in enumerate(observations):
             row: list[Any] = list(write_observation(observation))
-            for at in _INTERNED_AT:
+            used_at = floor_use(to_micros(observation.hit.received_at))
+            for name, at in zip(_INTERNED, _INTERNED_AT, strict=True):
                 text = row[at]
                 if text is not None:
-                    number = texts.get(text)
-                    row[at] = texts[text] = _hash_text(text, key) if number is None else number
+                    number, before = texts.get(text) or (_hash_text(text, key), 0)
+                    stays = name == "url" or before is None
+                    texts[text] = number, None if stays else max(used_at, before or 0)
+                    row[at] = number
             copy.write_row((0, position, *row))
     with cursor.copy(_COPY_TEXTS) as copy:
-        for text, number in texts.items():
-            copy.write_row((number, text))
-    # A text that is there already must not be erased before the hit that refers to it can be seen.
-    locks.take(connection, "texts", shared=True)
+        for text, (number, last_used) in texts.items():
+            copy.write_row((number, text, last_used))
     connection.execute(_ADD_TEXTS)
+
+
+def floor_use(micros: int) -> int:
+    """Return the time of a use as texts remember it: exact enough to erase them, coarse enough to be written rarely."""
+    return micros - micros % _USE_MICROS
 
 
 def _has_judged_near(connection: Connection, new: Sequence[Observation]) -> bool:

@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from mailnod.model import Observation, Traces
-from mailnod.store.postgres import locks
-from mailnod.store.postgres.observations import OBSERVATION_FIELDS, OBSERVATION_JOINS
+from mailnod.store.postgres.observations import OBSERVATION_FIELDS, OBSERVATION_JOINS, floor_use
 from mailnod.store.postgres.server import Connection
 from mailnod.store.rows import read_observation, to_micros
 from mailnod.store.traces import make_traces
@@ -22,26 +21,21 @@ __all__ = ["get_traces", "get_unfinished_parts", "minimise", "note_part", "remov
 #: As the index observations_raw says it.
 _RAW = "(o.ip IS NOT NULL OR o.user_agent IS NOT NULL OR o.headers IS NOT NULL)"
 _OLDEST = f"""
-    SELECT o.seq, o.received_at, o.user_agent, o.headers, d.route,
+    SELECT o.received_at, d.route,
         EXISTS (SELECT 1 FROM mailnod.events WHERE (observation_id, delivery_id) = (o.id, o.delivery_id))
         AND NOT EXISTS (SELECT 1 FROM mailnod.queue WHERE (observation_id, delivery_id) = (o.id, o.delivery_id)),
         {OBSERVATION_FIELDS}
     FROM mailnod.observations AS o {OBSERVATION_JOINS} LEFT JOIN mailnod.deliveries AS d ON d.id = o.delivery_id
-    WHERE o.seq > %s AND {_RAW} ORDER BY o.seq LIMIT %s
+    WHERE o.received_at > %s AND o.received_at < %s AND {_RAW}
+    ORDER BY o.received_at FETCH FIRST %s ROWS WITH TIES
 """
+_OLDEST_RAW = f"SELECT least(min(o.received_at), %s) FROM mailnod.observations AS o WHERE {_RAW}"
 _KEEP_TRACES = """
     INSERT INTO mailnod.traces (observation_id, delivery_id, ip_hash, user_agent_hash, features)
     VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 _ERASE = "UPDATE mailnod.observations SET ip = NULL, user_agent = NULL, headers = NULL WHERE id = ANY(%s)"
-_ERASE_TEXTS = f"""
-    DELETE FROM mailnod.texts AS t WHERE t.id = ANY(%s) AND {
-    " AND ".join(
-        f"NOT EXISTS (SELECT 1 FROM mailnod.observations AS o WHERE o.{column} = t.id)"
-        for column in ("user_agent", "headers", "url")
-    )
-}
-"""
+_ERASE_TEXTS = "DELETE FROM mailnod.texts WHERE last_used < %s"
 #: How long older transactions are waited for before what they can still see is left to the next time.
 _PATIENCE_S = 2.0
 
@@ -56,25 +50,27 @@ def minimise(
     after: int,
     limit: int,
 ) -> tuple[int, int | None]:
-    """Erase raw facts of the oldest hits, and return how many were minimised and where to go on."""
-    locks.take(connection, "texts")
-    rows = connection.execute(_OLDEST.encode(), (after, limit)).fetchall()
-    over: list[Observation] = []
-    texts: set[int] = set()
-    for _, received_at, user_agent, headers, route, is_judged, *columns in rows:
-        if is_judged and received_at < to_micros(cutoffs.get(route, cutoff)):
-            over.append(read_observation(columns))
-            texts |= {number for number in (user_agent, headers) if number is not None}
+    """Erase raw facts of the oldest hits, and return how many were minimised and where to go on.
+
+    What clients said goes when no hit is left that came since it was last used.
+    """
+    newest = to_micros(max(cutoff, *cutoffs.values(), cutoff))
+    rows = connection.execute(_OLDEST.encode(), (after, newest, limit)).fetchall()
+    over = [
+        read_observation(columns)
+        for received_at, route, is_judged, *columns in rows
+        if is_judged and received_at < to_micros(cutoffs.get(route, cutoff))
+    ]
     if over:
         traces = [(o, make_traces(o.hit, key=key, name_network=name_network)) for o in over]
         with connection.cursor() as cursor:
             cursor.executemany(_KEEP_TRACES, [_write(observation, kept) for observation, kept in traces])
         connection.execute(_ERASE, ([observation.id for observation in over],))
-        connection.execute(_ERASE_TEXTS.encode(), (list(texts),))
-    # Hits come nearly in the order of their times; behind a batch that is all too young lies nothing old.
-    newest = to_micros(max(cutoff, *cutoffs.values(), cutoff))
-    ended = len(rows) < limit or all(row[1] >= newest for row in rows)
-    return len(over), None if ended else rows[-1][0]
+    if len(rows) >= limit:
+        return len(over), rows[-1][0]
+    ((oldest,),) = connection.execute(_OLDEST_RAW.encode(), (newest,)).fetchall()
+    connection.execute(_ERASE_TEXTS, (floor_use(oldest),))
+    return len(over), None
 
 
 def get_traces(connection: Connection, observation_id: bytes) -> Traces | None:

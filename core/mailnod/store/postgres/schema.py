@@ -115,10 +115,12 @@ CREATE TABLE mailnod.short_links (
     link_set bytea NOT NULL REFERENCES mailnod.link_sets (hash)
 );
 
--- User agents, headers and destinations, each once; the id is a hash of the value under the store's key.
+-- User agents, headers and destinations, each once; the id is a hash of the value under the store's key. last_used:
+-- when the newest hit came that refers to what a client said, to some minutes; NULL for destinations, which stay.
 CREATE TABLE mailnod.texts (
     id bigint PRIMARY KEY,
-    value text NOT NULL
+    value text NOT NULL,
+    last_used bigint
 );
 
 -- Raw facts, never edited by judgement. A hit may outlive what is known of its mail.
@@ -140,12 +142,7 @@ CREATE TABLE mailnod.observations (
 CREATE INDEX observations_by_seq ON mailnod.observations (seq);
 CREATE INDEX observations_by_delivery ON mailnod.observations (delivery_id, received_at);
 CREATE INDEX observations_by_ip ON mailnod.observations (ip, received_at) WHERE ip IS NOT NULL;
-
--- Of what clients say, only what a hit still refers to stays.
-CREATE INDEX observations_by_user_agent ON mailnod.observations (user_agent) WHERE user_agent IS NOT NULL;
-CREATE INDEX observations_by_headers ON mailnod.observations (headers) WHERE headers IS NOT NULL;
-CREATE INDEX observations_by_url ON mailnod.observations (url) WHERE url IS NOT NULL;
-CREATE INDEX observations_raw ON mailnod.observations (seq)
+CREATE INDEX observations_raw ON mailnod.observations (received_at)
     WHERE ip IS NOT NULL OR user_agent IS NOT NULL OR headers IS NOT NULL;
 
 -- What stays of addresses, user agents and headers that were erased; features: the class of the network and the names
