@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -232,6 +232,13 @@ class Tracker:
         """Put what :meth:`read` returned on disk, together; never raises."""
         self.collector.record(items)
         self.counters.set_spooled(self._journal.counts.spooled)
+
+    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
+        """Let what :meth:`read` returned be put on disk, together, and return at once; never raises.
+
+        See :meth:`mailnod.collect.collector.Collector.hand_over`.
+        """
+        return self.collector.hand_over(items, tell)
 
     @property
     def journal_counts(self) -> JournalCounts:

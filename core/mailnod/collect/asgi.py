@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 from mailnod.collect.collector import NOT_FOUND, PIXEL_REPLY, Request
 from mailnod.collect.operations import Operations
 from mailnod.collect.paths import SHORT_LINK, cut_any, cut_prefix, quote_path, read_prefixes
-from mailnod.collect.ticks import Ticks
+from mailnod.collect.ticks import Recording, Ticks
 from mailnod.model import Recorded, Reply
 
 __all__ = ["make_app", "wrap_app"]
@@ -22,18 +23,14 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class Collecting(Protocol):
-    """The two steps of the collector; see :class:`~mailnod.collect.collector.Collector`."""
+class Collecting(Recording, Protocol):
+    """The steps of the collector; see :class:`~mailnod.collect.collector.Collector`."""
 
     def read(self, request: Request) -> tuple[Reply, Recorded | None]:
         """Return the reply, and what must be recorded before it leaves; never raises.
 
         It touches no disk, but for a short link.
         """
-        ...
-
-    def record(self, items: Sequence[Recorded]) -> None:
-        """Put observations on disk together, or count them as lost; never raises."""
         ...
 
 
@@ -96,14 +93,7 @@ class _Answerer:
         self._ticks: Ticks | None = None
 
     async def __call__(self, path: str, scope: Scope, send: Send) -> None:
-        client = scope.get("client")
-        request = Request(
-            method=scope["method"],
-            path=path,
-            query=scope.get("query_string", b"").decode("latin-1"),
-            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
-            peer=client[0] if client else None,
-        )
+        request = _read_request(path, scope)
         if path[1] == "c" and SHORT_LINK.fullmatch(path):
             reply, observation = await asyncio.to_thread(self._collector.read, request)
         else:
@@ -118,8 +108,30 @@ class _Answerer:
     def _get_ticks(self) -> Ticks:
         loop = asyncio.get_running_loop()
         if self._ticks is None or self._ticks.loop is not loop:
-            self._ticks = Ticks(self._collector.record, loop)
+            self._ticks = Ticks(self._collector, loop)
         return self._ticks
+
+
+def _read_request(path: str, scope: Scope) -> Request:
+    client = scope.get("client")
+    raw = tuple(map(tuple, scope["headers"]))
+    # Behind a proxy this header is another for each reader, and all others are the same for many.
+    forwarded = [value for name, value in raw if name == b"x-forwarded-for"]
+    if forwarded:
+        raw = tuple([header for header in raw if header[0] != b"x-forwarded-for"])
+    return Request(
+        method=scope["method"],
+        path=path,
+        query=scope.get("query_string", b"").decode("latin-1"),
+        headers=_decode_headers(raw),
+        peer=client[0] if client else None,
+        forwarded=b",".join(forwarded).decode("latin-1"),
+    )
+
+
+@lru_cache(maxsize=256)
+def _decode_headers(raw: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
 
 
 async def _reply(reply: Reply, send: Send) -> None:

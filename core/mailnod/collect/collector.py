@@ -18,7 +18,7 @@ from mailnod.collect.caps import Caps
 from mailnod.collect.counters import Counters, Outcome
 from mailnod.collect.location import to_location
 from mailnod.collect.paths import MAX_TARGET_CHARS, SHORT_LINK
-from mailnod.collect.requests import Request, find_client, keep_headers
+from mailnod.collect.requests import Headers, Request, find_client, keep_headers, read_headers
 from mailnod.collect.suppressed import Suppressed
 from mailnod.errors import StoreLateError, StoreUnavailableError, TokenError, describe_error
 from mailnod.html.urls import check_destination
@@ -44,8 +44,6 @@ PIXEL = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c0
 
 #: The size of all headers of a request; whoever sends more is no mail program.
 MAX_REQUEST_HEADERS_CHARS = 16_384
-_LENGTH_CHARS = len("content-length")
-_CODING_CHARS = len("transfer-encoding")
 
 _CLICK = re.compile(r"/c/([^/.]+)\.([0-9]{1,6})\.([^/.]+)", re.ASCII)
 #: How many destinations of short links a process remembers.
@@ -76,6 +74,10 @@ class Journal(Protocol):
 
     def append_all(self, items: Sequence[Recorded]) -> None:
         """Return once observations and counts are on a disk; raise StoreError where they cannot be."""
+        ...
+
+    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
+        """Let them be written down and return; tell of True once they are; None where nothing is taken now."""
         ...
 
     def lose(self, kind: Kind, number: int = 1) -> None:
@@ -143,7 +145,8 @@ class Collector:
         """
         if request.method not in ("GET", "HEAD"):
             return NOT_ALLOWED, None
-        refusal = _refuse(request)
+        headers = read_headers(tuple(request.headers))
+        refusal = _refuse(request, headers)
         if refusal is not None:
             return refusal, None
         try:
@@ -155,7 +158,7 @@ class Collector:
         item = None
         if found is not None:
             try:
-                item = self._observe(request, found, now)
+                item = self._observe(request, headers, found, now)
             except Exception as error:
                 # Whatever fails here costs the hit, and neither the reader's page nor the sender's link.
                 self._lose([found.kind], error)
@@ -179,11 +182,42 @@ class Collector:
             self._lose(kinds, error)
             self.is_losing = bool(kinds)
         else:
-            for kind in set(kinds):
-                self._counters.count(kind, "recorded", kinds.count(kind))
-            self.is_losing = False
+            self._count_written(kinds)
         self._counters.add_waiting(-len(items))
         self._counters.count_commit(monotonic() - began_at)
+
+    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
+        """Let what :meth:`read` returned be put on a disk, together, and return at once; never raises.
+
+        :param tell: called in another thread with True when all are on a disk; with False, they are for :meth:`record`.
+        :returns: None where they are for :meth:`record` at once; else what may be called by whom it takes too long.
+            It returns False where it is too late for that; otherwise nothing is told, and they are for :meth:`record`.
+        """
+        began_at = monotonic()
+
+        def finish(written: bool) -> None:
+            self._counters.add_waiting(-len(items))
+            if written:
+                self._count_written([item.hit.kind for item in items if isinstance(item, Observation)])
+                self._counters.count_commit(monotonic() - began_at)
+            tell(written)
+
+        def leave() -> bool:
+            left = leave_journal is not None and leave_journal()
+            if left:
+                self._counters.add_waiting(-len(items))
+            return left
+
+        self._counters.add_waiting(len(items))
+        try:
+            leave_journal = self._journal.hand_over(items, finish)
+        except Exception as error:
+            leave_journal = None
+            log.error("hits could not be handed over: %s", describe_error(error))
+        if leave_journal is None:
+            self._counters.add_waiting(-len(items))
+            return None
+        return leave
 
     def _open(self, request: Request, now: datetime) -> tuple[Reply, _Found | None]:
         token = request.path.removeprefix("/o/").removesuffix(".gif")
@@ -233,7 +267,7 @@ class Collector:
             log.error("a short link could not be looked up, and leads nowhere for now: %s", describe_error(error))
             return _LATER, None
 
-    def _observe(self, request: Request, found: _Found, now: datetime) -> Recorded | None:
+    def _observe(self, request: Request, headers: Headers, found: _Found, now: datetime) -> Recorded | None:
         claims = found.claims
         suppressed: bool | None = False
         if claims.state is not TokenState.VALID:
@@ -252,18 +286,22 @@ class Collector:
             if beyond is not None:
                 self._counters.count(found.kind, "capped")
                 return beyond
-        headers = keep_headers(request.headers)
         hit = Hit(
             kind=found.kind,
             method=request.method,
             ip=ip,
-            user_agent=headers.pop("user-agent", ""),
-            headers=headers,
+            user_agent=headers.user_agent,
+            headers=headers.kept,
             received_at=now,
             link_index=found.link_index,
             url=found.url,
         )
         return Observation(id=self._new_id(now), hit=hit, delivery_id=claims.delivery_id, checked=suppressed is False)
+
+    def _count_written(self, kinds: Sequence[Kind]) -> None:
+        for kind in set(kinds):
+            self._counters.count(kind, "recorded", kinds.count(kind))
+        self.is_losing = False
 
     def _lose(self, kinds: Sequence[Kind], error: Exception) -> None:
         for kind in set(kinds):
@@ -275,19 +313,13 @@ class Collector:
             log.error("%d hits were answered and not recorded: %s", self.lost, describe_error(error))
 
 
-def _refuse(request: Request) -> Reply | None:
+def _refuse(request: Request, headers: Headers) -> Reply | None:
     """Return the reply to a request that is too large or has a body, whatever it asks for."""
     if len(request.path) + len(request.query) > MAX_TARGET_CHARS:
         return _TOO_LONG
-    size = 0
-    for name, value in request.headers:
-        size += len(name) + len(value)
-        # Most names have another length, and need no look.
-        if len(name) == _LENGTH_CHARS and name.lower() == "content-length" and value.strip() not in ("", "0"):
-            return _TOO_LARGE
-        if len(name) == _CODING_CHARS and name.lower() == "transfer-encoding":
-            return _TOO_LARGE
-    return _HEADERS_TOO_LARGE if size > MAX_REQUEST_HEADERS_CHARS else None
+    if headers.has_body:
+        return _TOO_LARGE
+    return _HEADERS_TOO_LARGE if headers.size + len(request.forwarded or "") > MAX_REQUEST_HEADERS_CHARS else None
 
 
 def _read_destinations(query: str) -> Iterable[str]:

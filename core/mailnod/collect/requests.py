@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from socket import AF_INET, inet_pton
+from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from mailnod.collect.paths import MAX_TARGET_CHARS
 
-__all__ = ["Request", "find_client", "keep_headers"]
+__all__ = ["Headers", "Request", "find_client", "keep_headers", "read_headers"]
 
 #: What is kept of one header's value, and of all headers together, in characters.
 MAX_HEADER_CHARS = 512
@@ -22,12 +25,18 @@ _KEPT |= {"purpose", "x-purpose", "x-moz", "via"}
 _KEPT_SEC = re.compile(r"sec-(ch-ua(-[a-z-]{1,24})?|fetch-[a-z]{1,8}|purpose|gpc)", re.ASCII)
 #: The origin in a Referer that needs no parser, because it has neither credentials nor a port.
 _PLAIN_ORIGIN = re.compile(r"(?:https?|android-app)://[a-z0-9.-]+(?=[/?#]|\Z)", re.ASCII)
+_LENGTH_CHARS = len("content-length")
+_CODING_CHARS = len("transfer-encoding")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
+#: How many sets of headers are remembered: a few programs, each with a few sets, send nearly all that comes.
+_REMEMBERED = 256
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+# Not frozen, because one is made of each hit, and to freeze it takes longer than to make it.
+@dataclass(slots=True, kw_only=True)
 class Request:
-    """An HTTP request for a tracking path, free of any framework."""
+    """An HTTP request for a tracking path, free of any framework; nobody changes it."""
 
     #: Upper case.
     method: str
@@ -39,6 +48,37 @@ class Request:
     headers: Iterable[tuple[str, str]]
     #: Address of the other end of the connection; None where there is none.
     peer: str | None
+    #: The values of ``X-Forwarded-For``, joined by commas, where they were taken out of the headers; None where not.
+    forwarded: str | None = None
+
+
+class Headers(NamedTuple):
+    """What is of interest in the headers of a request."""
+
+    #: Characters in all names and values.
+    size: int
+    #: Whether a body follows.
+    has_body: bool
+    #: "" where there is none.
+    user_agent: str
+    #: What :func:`keep_headers` keeps beside it.
+    kept: Mapping[str, str]
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def read_headers(headers: tuple[tuple[str, str], ...]) -> Headers:
+    """Read the headers of a request; the same headers are read once."""
+    size = 0
+    has_body = False
+    for name, value in headers:
+        size += len(name) + len(value)
+        if len(name) == _LENGTH_CHARS:
+            has_body |= name.lower() == "content-length" and value.strip() not in ("", "0")
+        elif len(name) == _CODING_CHARS:
+            has_body |= name.lower() == "transfer-encoding"
+    kept = keep_headers(headers)
+    user_agent = kept.pop("user-agent", "")
+    return Headers(size, has_body, user_agent, MappingProxyType(kept))
 
 
 def find_client(request: Request, trusted_proxies: Sequence[IPv4Network | IPv6Network]) -> str | None:
@@ -54,7 +94,9 @@ def find_client(request: Request, trusted_proxies: Sequence[IPv4Network | IPv6Ne
     # A Unix socket has no address; whoever may open it is on this machine.
     client = _read_address(peer or "127.0.0.1") if trusted_proxies or peer else None
     named = bool(peer)
-    forwarded = ",".join(value for name, value in request.headers if name.lower() == "x-forwarded-for")
+    forwarded = request.forwarded
+    if forwarded is None:
+        forwarded = ",".join(value for name, value in request.headers if name.lower() == "x-forwarded-for")
     for entry in reversed(forwarded[-MAX_TARGET_CHARS:].split(",") if forwarded else ()):
         if client is None or not any(client in network for network in trusted_proxies):
             break
@@ -87,6 +129,7 @@ def keep_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     return kept
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _is_plain_ipv4(text: str) -> bool:
     """Return whether a text is an IPv4 address as it would be written here, without the time that parsing takes."""
     try:

@@ -1,4 +1,4 @@
-"""Commit the hits of one turn of an event loop together, in a thread, so that a slow disk never stops the loop."""
+"""Commit the hits of one turn of an event loop together, elsewhere, so that a slow disk never stops the loop."""
 
 from __future__ import annotations
 
@@ -7,36 +7,59 @@ import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
+from typing import Protocol
 
 from mailnod.model import Recorded
 
-__all__ = ["Ticks"]
+__all__ = ["Recording", "Ticks"]
 
+#: After how long a commit that has been handed over is left to itself, and its hits are recorded by other means; and
+#: how often that is looked at.
+STEP_S = 0.12
 #: How long a reply waits for its commit. A record comes back within a fifth of a second, but one before it may have
 #: taken as long; then the redirect goes before the record.
-PATIENCE_S = 0.24
+PATIENCE_S = 2 * STEP_S
 
 
-@dataclass(slots=True, kw_only=True)
+class Recording(Protocol):
+    """Two ways to put observations on disk; see :class:`~mailnod.collect.collector.Collector`."""
+
+    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
+        """Let observations be put on disk, together, and return at once; never raises."""
+        ...
+
+    def record(self, items: Sequence[Recorded]) -> None:
+        """Put observations on disk together, or count them as lost; never raises."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class _Batch:
     """Hits that are committed together."""
 
     #: Done when they are on disk or counted as lost, or when the disk hangs.
     written: asyncio.Future[None]
     observations: list[Recorded] = field(default_factory=list)
+    #: Takes the hits back from whom they were handed to, where it is not too late.
+    leave: Callable[[], bool] | None = None
+    timer: asyncio.TimerHandle | None = None
 
 
 class Ticks:
     """Groups what the requests of one event loop must write; those that come during a commit share the next.
 
-    :param record: puts observations on disk, called in a thread of its own, one call at a time; never raises.
+    A batch is handed over and comes back by a callback, which costs one switch of threads each way. What is not taken,
+    fails, or takes too long is recorded in a thread that may wait.
+
+    :param recording: puts observations on disk.
     """
 
-    def __init__(self, record: Callable[[Sequence[Recorded]], None], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, recording: Recording, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._record = record
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mailnod-commit")
+        self._recording = recording
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mailnod-record")
         #: Guards the two below.
         self._lock = Lock()
         self._next: _Batch | None = None
@@ -54,26 +77,59 @@ class Ticks:
             idle, self._busy = not self._busy, True
         if idle:
             # All requests that are ready in this turn of the loop come before it.
-            self.loop.call_soon(self._thread.submit, self._write)
+            self.loop.call_soon(self._send)
         return batch.written
 
     def _begin(self) -> _Batch:
         self._next = batch = _Batch(written=self.loop.create_future())
-        timer = self.loop.call_later(PATIENCE_S, _release, batch.written)
-        batch.written.add_done_callback(lambda _: timer.cancel())
+        batch.timer = self.loop.call_later(STEP_S, self._watch, batch, STEP_S)
         return batch
 
-    def _write(self) -> None:
-        while True:
-            with self._lock:
-                batch, self._next = self._next, None
-                if batch is None:
-                    self._busy = False
-                    return
-            self._record(batch.observations)
-            with contextlib.suppress(RuntimeError):
-                # In a loop that was closed meanwhile nobody waits any more.
-                self.loop.call_soon_threadsafe(_release, batch.written)
+    def _send(self) -> None:
+        """Hand over what has gathered; called in the loop when nothing is under way, else in the thread that was."""
+        with self._lock:
+            batch, self._next = self._next, None
+            if batch is None:
+                self._busy = False
+                return
+        batch.leave = self._recording.hand_over(batch.observations, partial(self._end, batch))
+        if batch.leave is None:
+            self._record_elsewhere(batch)
+
+    def _end(self, batch: _Batch, written: bool) -> None:
+        if not written:
+            self._record_elsewhere(batch)
+            return
+        with contextlib.suppress(RuntimeError):
+            # In a loop that was closed meanwhile nobody waits any more.
+            self.loop.call_soon_threadsafe(_finish, batch)
+        self._send()
+
+    def _record_elsewhere(self, batch: _Batch) -> None:
+        try:
+            self._thread.submit(self._record, batch)
+        except RuntimeError:
+            # The process ends, and takes no new threads.
+            self._record(batch)
+
+    def _record(self, batch: _Batch) -> None:
+        self._recording.record(batch.observations)
+        self._end(batch, True)
+
+    def _watch(self, batch: _Batch, waited_s: float) -> None:
+        """Look after a batch that is not written yet."""
+        if waited_s >= PATIENCE_S:
+            _release(batch.written)
+        if batch.leave is not None and batch.leave():
+            batch.leave = None
+            self._record_elsewhere(batch)
+        batch.timer = self.loop.call_later(STEP_S, self._watch, batch, waited_s + STEP_S)
+
+
+def _finish(batch: _Batch) -> None:
+    if batch.timer is not None:
+        batch.timer.cancel()
+    _release(batch.written)
 
 
 def _release(written: asyncio.Future[None]) -> None:

@@ -32,12 +32,23 @@ class Circuit:
 
         :raises StoreUnavailableError: it failed now, or moments ago, and then it was not tried.
         """
-        failure = self._failure
-        if failure is not None and self._monotonic() - failure[0] < self._pause_s:
-            raise StoreUnavailableError(f"not tried again for {self._pause_s:g} s after: {failure[1]}")
+        self.check()
         try:
             yield
         except StoreUnavailableError as error:
-            self._failure = self._monotonic(), str(error)
+            self.note(error)
             raise
-        self._failure = None
+        self.note(None)
+
+    def check(self) -> None:
+        """Ask whether to try at all; who does says with :meth:`note` what came of it.
+
+        :raises StoreUnavailableError: it failed moments ago.
+        """
+        failure = self._failure
+        if failure is not None and self._monotonic() - failure[0] < self._pause_s:
+            raise StoreUnavailableError(f"not tried again for {self._pause_s:g} s after: {failure[1]}")
+
+    def note(self, error: StoreUnavailableError | None) -> None:
+        """Say that it failed, or by None that it did not."""
+        self._failure = None if error is None else (self._monotonic(), str(error))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from queue import SimpleQueue
 from threading import Lock
 from typing import Generic, TypeVar
@@ -17,7 +18,7 @@ from typing import Generic, TypeVar
 from mailnod.errors import StoreUnavailableError
 from mailnod.store.processes import fork_gate
 
-__all__ = ["Committer"]
+__all__ = ["Committer", "Ticket"]
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ _CLOSE_S = 5.0
 class Batch(Generic[T]):
     """Items that are committed together."""
 
-    __slots__ = ("done", "error", "items", "late", "over")
+    __slots__ = ("done", "error", "items", "late", "over", "tickets")
 
     def __init__(self) -> None:
         self.items: list[T] = []
@@ -41,7 +42,32 @@ class Batch(Generic[T]):
         self.error: BaseException | None = None
         #: Items whose callers have gone.
         self.late: list[T] = []
+        #: Those who are told, and do not wait.
+        self.tickets: list[Ticket] = []
         self.over = False
+
+
+class Ticket:
+    """What somebody holds who has handed items over and does not wait for them.
+
+    :param tell: called once, in the thread that commits, with None or with what went wrong; never raises.
+    """
+
+    __slots__ = ("_lock", "left", "over", "tell")
+
+    def __init__(self, tell: Callable[[BaseException | None], None], lock: AbstractContextManager[object]) -> None:
+        self.tell = tell
+        self.left = self.over = False
+        self._lock = lock
+
+    def leave(self) -> bool:
+        """Want to hear nothing any more; the items are written all the same.
+
+        :returns: False where it is too late for that, because they are written or have failed.
+        """
+        with self._lock:
+            self.left = not self.over
+            return self.left
 
 
 class Committer(Generic[T]):
@@ -85,6 +111,18 @@ class Committer(Generic[T]):
         began_at = self._began_at
         return began_at is not None and time.monotonic() - began_at > self._patience_s
 
+    def hand_over(self, items: Sequence[T], tell: Callable[[BaseException | None], None]) -> Ticket:
+        """Hand items over and return at once.
+
+        :param tell: see :class:`Ticket`.
+        :raises StoreUnavailableError: as :meth:`commit` does.
+        """
+        ticket = Ticket(tell, self._filling)
+        with self._filling:
+            batch = self._join(items)
+            batch.tickets.append(ticket)
+        return ticket
+
     def commit(self, items: Sequence[T], *, patience_s: float | None = None) -> bool:
         """Hand items over, and wait for their commit, unless the disk hangs already.
 
@@ -95,13 +133,7 @@ class Committer(Generic[T]):
         :raises Exception: whatever ``write`` raised; the same object for all who shared the commit.
         """
         with self._filling:
-            batch = self._batch
-            if len(batch.items) + len(items) > _MAX_WAITING:
-                raise StoreUnavailableError(f"the disk hangs, and {len(batch.items)} hits wait for it already")
-            if not batch.items:
-                self._start()
-                self._queue.put(batch)
-            batch.items.extend(items)
+            batch = self._join(items)
         patience_s = self._patience_s if patience_s is None else max(patience_s, 0)
         if not batch.done.acquire(timeout=0 if self.is_stuck() else patience_s):
             with self._filling:
@@ -122,6 +154,16 @@ class Committer(Generic[T]):
             queue.put(None)
         if thread is not None:
             thread.join(_CLOSE_S)
+
+    def _join(self, items: Sequence[T]) -> Batch[T]:
+        batch = self._batch
+        if len(batch.items) + len(items) > _MAX_WAITING:
+            raise StoreUnavailableError(f"the disk hangs, and {len(batch.items)} hits wait for it already")
+        if not batch.items:
+            self._start()
+            self._queue.put(batch)
+        batch.items.extend(items)
+        return batch
 
     def _start(self) -> None:
         if self._thread is None:
@@ -156,6 +198,11 @@ class Committer(Generic[T]):
             self._began_at = None
         with self._filling:
             batch.over = True
+            tickets = [ticket for ticket in batch.tickets if not ticket.left]
+            for ticket in tickets:
+                ticket.over = True
         batch.done.release()
+        for ticket in tickets:
+            ticket.tell(batch.error)
         if batch.error is not None and batch.late:
             self._fail_late(batch.late)

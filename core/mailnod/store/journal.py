@@ -160,6 +160,18 @@ class Journal:
         """
         self._recorder.get().record(items)
 
+    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
+        """Let items be written down with the next commit, and return at once.
+
+        :param items: at least one.
+        :param tell: called once, in another thread, with True when they are on a disk, and with False where the journal
+            did not take them; it must not raise. In that case they are for :meth:`append_all`.
+        :returns: None where the journal takes nothing now; else what may be called by whom it takes too long, and
+            returns False where it is too late for that. Otherwise nothing is told any more, and the items are for
+            :meth:`append_all`: what is written twice is counted once.
+        """
+        return self._recorder.get().hand_over(items, tell)
+
     def lose(self, kind: Kind, number: int = 1) -> None:
         """Count hits that were answered and not written down; their number itself is, once a disk takes it."""
         self._recorder.get().lose(kind, number)
@@ -226,6 +238,24 @@ class _Recorder:
         else:
             with self._counting:
                 self._journaled += hits
+
+    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
+        if not self._told or self._journal.is_stuck():
+            return None
+
+        def finish(error: BaseException | None) -> None:
+            failure = None if error is None else _explain(error, self._folder)
+            self._circuit.note(failure if isinstance(failure, StoreUnavailableError) else None)
+            if failure is None:
+                with self._counting:
+                    self._journaled += sum(isinstance(item, Observation) for item in items)
+            tell(failure is None)
+
+        try:
+            self._circuit.check()
+            return self._journal.hand_over(items, finish).leave
+        except StoreUnavailableError:
+            return None
 
     def lose(self, kind: Kind, number: int) -> None:
         now = datetime.now(UTC)

@@ -142,7 +142,7 @@ def write_observation(observation: Observation) -> tuple[Any, ...]:
         to_text(hit.method),
         _to_optional_text(hit.ip),
         _to_optional_text(hit.user_agent),
-        None if hit.headers is None else _to_json(hit.headers),
+        None if hit.headers is None else _write_headers(tuple(hit.headers.items())),
         to_micros(hit.received_at),
         hit.link_index,
         _to_optional_text(hit.url),
@@ -167,6 +167,11 @@ def read_observation(row: Row) -> Observation:
         url=url,
     )
     return Observation(id=id_, hit=hit, delivery_id=delivery_id, checked=bool(checked))
+
+
+@lru_cache(maxsize=512)
+def _write_headers(items: tuple[tuple[str, str], ...]) -> str:
+    return _encode_json(dict(items))
 
 
 @lru_cache(maxsize=512)
@@ -342,7 +347,8 @@ def read_consent_record(row: Row) -> ConsentRecord:
 
 
 def _to_optional_text(value: str | None) -> str | None:
-    return None if value is None else to_text(value)
+    # The test is to_text's, and spares nearly every text a copy.
+    return value if value is None or (value.isascii() and "\0" not in value) else to_text(value)
 
 
 def _to_json(value: Mapping[str, str] | Sequence[str]) -> str:

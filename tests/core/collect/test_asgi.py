@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,9 @@ class Seen:
         self.requests.append(request)
         headers = (("Content-Type", "image/gif"), ("Content-Length", "1"))
         return Reply(status=200, headers=headers, body=b"x"), OBSERVATION
+
+    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
+        return None
 
     def record(self, items: Sequence[Recorded]) -> None:
         self.commits.append(len(items))
@@ -157,7 +160,7 @@ def test_request_carries_what_the_client_sent() -> None:
     call(app, "/c/a.1.b", method="HEAD", client=None)
     first, second = seen.requests
     assert (first.method, first.query, first.peer) == ("GET", "u=x%20y", "203.0.113.9")
-    assert first.headers == [("user-agent", "Ümlaut")]
+    assert first.headers == (("user-agent", "Ümlaut"),)
     assert (second.method, second.peer) == ("HEAD", None)
 
 
@@ -226,6 +229,50 @@ def test_disk_that_hangs_holds_up_no_reply() -> None:
     assert log == ["replied"] * 5
     disk.freed.set()
     assert disk.finished.wait(30)
+
+
+class Handed(Seen):
+    """Takes what is handed over, and tells of it later, in a thread."""
+
+    def __init__(self, *, outcome: bool | None) -> None:
+        super().__init__()
+        self.outcome = outcome
+        self.handed: list[int] = []
+        self.left = 0
+
+    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
+        self.handed.append(len(items))
+        if self.outcome is not None:
+            threading.Thread(target=tell, args=(self.outcome,)).start()
+        return self.leave
+
+    def leave(self) -> bool:
+        self.left += 1
+        return self.outcome is None
+
+
+def test_hits_that_are_handed_over_need_no_other_record() -> None:
+    """Replies leave when they are told of their commit, and what comes meanwhile is handed over next."""
+    seen = Handed(outcome=True)
+    app = make_app(seen)
+    log: list[str] = []
+
+    async def run() -> None:
+        await request_all(app, 5, log)
+        await request_all(app, 4, log)
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+    assert (seen.handed, seen.commits, len(log)) == ([5, 4], [], 9)
+
+
+@pytest.mark.parametrize("outcome", [False, None], ids=["fails", "hangs"])
+def test_hits_whose_commit_fails_or_hangs_are_recorded_by_other_means(outcome: bool | None) -> None:
+    """What was handed over in vain, or is left after an eighth of a second, is recorded in a thread that may wait."""
+    seen = Handed(outcome=outcome)
+    log: list[str] = []
+    asyncio.run(asyncio.wait_for(request_all(make_app(seen), 5, log), 30))
+    assert (seen.handed, seen.commits, len(log)) == ([5], [5], 5)
+    assert seen.left == (outcome is None)
 
 
 def test_each_event_loop_has_its_own_commits() -> None:

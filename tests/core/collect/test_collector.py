@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -42,6 +42,11 @@ class ListJournal:
             raise StoreUnavailableError("the disk is full")
         self.observations += [item for item in items if isinstance(item, Observation)]
         self.counts += [item for item in items if isinstance(item, Overflow)]
+
+    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
+        self.append_all(items)
+        tell(True)
+        return lambda: False
 
     def lose(self, kind: Kind, number: int = 1) -> None:
         self.lost += [kind] * number

@@ -10,6 +10,7 @@ import sys
 import threading
 from itertools import count
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -111,6 +112,27 @@ def test_hits_that_are_handed_over_together_are_there_together(folder: Path, sto
     assert drain(folder, store, settle_s=0) == 3
     assert store.get_due(now=after(9)) == observations
     journal.close()
+
+
+def test_hits_that_are_handed_over_are_told_of(folder: Path, store: SQLiteStore) -> None:
+    """What was told of as written can be drained; nothing is taken while a journal cannot be made."""
+    observation = make_observation(b"8 bytes.")
+    told: SimpleQueue[bool] = SimpleQueue()
+    folder.parent.mkdir()
+    folder.write_text("a file in the place of the folder")
+    journal = Journal(folder, monotonic=count(step=0.75).__next__)
+    assert journal.hand_over([observation], told.put) is not None
+    assert told.get(timeout=30) is False
+    assert journal.hand_over([observation], told.put) is None
+    folder.unlink()
+    leave = journal.hand_over([observation], told.put)
+    assert leave is not None
+    assert told.get(timeout=30) is True
+    assert not leave()
+    assert journal.counts.journaled == 1
+    journal.close()
+    assert drain(folder, store, settle_s=0) == 1
+    assert store.get_due(now=after(1)) == [observation]
 
 
 def test_every_thread_s_hits_are_there(folder: Path, store: SQLiteStore) -> None:
