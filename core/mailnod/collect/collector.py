@@ -20,7 +20,7 @@ from mailnod.collect.location import to_location
 from mailnod.collect.paths import MAX_TARGET_CHARS, SHORT_LINK
 from mailnod.collect.requests import Headers, Request, find_client, keep_headers, read_headers
 from mailnod.collect.suppressed import Suppressed
-from mailnod.errors import StoreLateError, StoreUnavailableError, TokenError, describe_error
+from mailnod.errors import StoreError, StoreLateError, TokenError, describe_error
 from mailnod.html.urls import check_destination
 from mailnod.model import HONEYPOT_INDEX, Claims, Hit, Kind, Mode, Observation, Recorded, Reply, TokenState
 from mailnod.tokens import Keyring
@@ -91,7 +91,7 @@ class Collector:
     :param journal: takes each hit before its reply leaves.
     :param suppressed: tells from memory who has withdrawn.
     :param find_destination: returns where the link of a delivery's number leads that is looked up, None where there is
-        none; raises StoreUnavailableError where it cannot be looked up. None knows of no such links.
+        none; raises StoreError where it cannot be looked up. None knows of no such links.
     :param new_id: makes the id of an observation from the time of its hit.
     :param trusted_proxies: peers whose ``X-Forwarded-For`` is believed.
     :param caps: tells which hits are only counted; None records all of them.
@@ -263,7 +263,7 @@ class Collector:
             return _lead_on(claims, index, self._find_destination(claims.delivery_id, index))
         except (TokenError, LookupError):
             return NOT_FOUND, None
-        except StoreUnavailableError as error:
+        except StoreError as error:
             log.error("a short link could not be looked up, and leads nowhere for now: %s", describe_error(error))
             return _LATER, None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
 
-from mailnod.errors import ConfigurationError
+from mailnod.errors import ConfigurationError, StoreUnavailableError
 from mailnod.html.plain import TextPlan
 from mailnod.html.plan import Plan
 from mailnod.model import Consent, ConsentState, Decision, Delivery, Envelope, Mode, Route
@@ -117,7 +117,7 @@ class Preparer:
         """Return the copies of many messages, whose deliveries are written in one transaction.
 
         :returns: for each message its copies, or what failed; then send the original.
-        :raises StoreError: the deliveries could not be written; send every original.
+        :raises StoreUnavailableError: the deliveries could not be written; send every original.
         """
         batch = _Batch(self._store)
         outcomes: list[list[Prepared] | Exception] = []
@@ -129,7 +129,13 @@ class Preparer:
                     outcomes.append([self._prepare(draft, layers, batch)])
             except Exception as error:
                 outcomes.append(error)
-        self._write([copy for copies in outcomes if isinstance(copies, list) for copy in copies], batch)
+        try:
+            self._write([copy for copies in outcomes if isinstance(copies, list) for copy in copies], batch)
+        except StoreUnavailableError:
+            raise
+        except Exception:
+            # The store refuses one of them, for which the others need not go untracked.
+            return [self._write_alone(outcome, batch) for outcome in outcomes]
         return outcomes
 
     def plan(self, html: str, *, route: Route, list_unsubscribe: str | None = None) -> Plan:
@@ -189,6 +195,14 @@ class Preparer:
                 self._plugins.notify(
                     "message_prepared", envelope=delivery and delivery.envelope, plan=plan, decision=copy.decision
                 )
+
+    def _write_alone(self, outcome: list[Prepared] | Exception, batch: _Batch) -> list[Prepared] | Exception:
+        if isinstance(outcome, list):
+            try:
+                self._write(outcome, batch)
+            except Exception as error:
+                return error
+        return outcome
 
     def _choose_route(self, envelope: Envelope, layers: Layers) -> str | None:
         """Return the name of the message's route; None where a plugin that should say it failed."""

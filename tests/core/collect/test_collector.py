@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mailnod.collect.caps import Caps
 from mailnod.collect.collector import PIXEL, Collector, Request, find_client, keep_headers
 from mailnod.collect.suppressed import Suppressed
-from mailnod.errors import StoreUnavailableError
+from mailnod.errors import StoreBugError, StoreError, StoreUnavailableError
 from mailnod.model import HONEYPOT_INDEX, Kind, Mode, Observation, Overflow, Recorded, Reply
 from mailnod.testing import FrozenClock
 from mailnod.tokens import Keyring
@@ -63,7 +63,8 @@ class House:
         self.journal = ListJournal()
         self.destinations: dict[tuple[bytes, int], str] = {}
         self.looked_up: list[tuple[bytes, int]] = []
-        self.store_is_away = False
+        #: What the store raises when it is asked; None answers.
+        self.trouble: StoreError | None = None
         self.suppressed = Suppressed(lambda cursor: (frozenset([GONE]), 1))
         self.suppressed.refresh()
         self.collector = Collector(
@@ -79,8 +80,8 @@ class House:
 
     def look_up(self, delivery_id: bytes, index: int) -> str | None:
         self.looked_up.append((delivery_id, index))
-        if self.store_is_away:
-            raise StoreUnavailableError("the database is locked")
+        if self.trouble is not None:
+            raise self.trouble
         return self.destinations.get((delivery_id, index))
 
     def click_short(self, index: int = 3, **changes: object) -> Reply:
@@ -485,13 +486,14 @@ def test_short_destination_is_checked_as_others_are(house: House, url: str) -> N
     assert (reply.status, location(reply)) == (404, None)
 
 
-def test_short_link_waits_for_its_store(house: House) -> None:
-    """While the store cannot be read a short link asks to be tried again, and is no dead link."""
+@pytest.mark.parametrize("trouble", [StoreUnavailableError("it is locked"), StoreBugError("there is no such table")])
+def test_short_link_waits_for_its_store(house: House, trouble: StoreError) -> None:
+    """While the store cannot be read, for whatever reason, a short link asks to be tried again, and is no dead link."""
     house.destinations[DELIVERY, 3] = URL
-    house.store_is_away = True
+    house.trouble = trouble
     reply = house.click_short()
     assert (reply.status, location(reply), dict(reply.headers)["Retry-After"]) == (503, None, "5")
-    house.store_is_away = False
+    house.trouble = None
     assert house.click_short().status == 302
     assert len(house.journal.observations) == 1
 

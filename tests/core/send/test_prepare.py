@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -413,6 +414,17 @@ def test_many_messages_are_prepared_in_one_transaction(tmp_path: Path) -> None:
     assert [delivery.id for delivery in reversed(house.deliveries())] == [
         copy.delivery.id for copy in copies if copy.delivery
     ]
+
+
+def test_a_message_that_cannot_be_written_costs_no_other_its_tracking(tmp_path: Path) -> None:
+    """Where the store refuses one delivery of a batch, the others are written by themselves."""
+    house = House(tmp_path)
+    drafts = [house.draft(recipients=(f"{name}@example.com",)) for name in "abc"]
+    metadata: Any = {"what no JSON is": {1}}
+    drafts[1] = replace(drafts[1], envelope=replace(drafts[1].envelope, metadata=metadata))
+    outcomes = house.preparer.prepare_all([Mailing(draft, house.layers(), split=False) for draft in drafts])
+    assert [isinstance(outcome, Exception) for outcome in outcomes] == [False, True, False]
+    assert [delivery.recipient for delivery in house.deliveries()] == ["c@example.com", "a@example.com"]
 
 
 def test_whoever_withdraws_while_a_batch_is_prepared_is_suppressed(tmp_path: Path) -> None:
