@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mailnod.judge.evidence import Request
 from mailnod.model import Signal
 
-__all__ = ["find_prefetch", "weigh_headers"]
+__all__ = ["find_prefetch", "is_prefetch", "weigh_headers"]
 
 _PREFETCH = Signal(code="header.prefetch", weight=97, source="Fetch Standard, Sec-Purpose; older Purpose and X-Moz")
 _NO_LANGUAGE = Signal(code="header.no_language", weight=15, source="every desktop and phone browser sends a language")
@@ -39,15 +39,19 @@ _CHROMIUM_BRAND = re.compile(r'"Chromium";v="(\d{1,4})')
 
 
 def find_prefetch(request: Request) -> Signal | None:
-    """Say whether a browser asked ahead of a person: a prefetch or prerender is no click."""
-    headers = request.headers
+    """Find that a browser asked ahead of a person."""
+    return _PREFETCH if is_prefetch(request.headers) else None
+
+
+def is_prefetch(headers: Mapping[str, str] | None) -> bool:
+    """Say whether a browser asked ahead of a person: a prefetch or prerender is no click.
+
+    :param headers: names in lower case; None where they were not captured.
+    """
     if not headers:
-        return None
-    for name in ("sec-purpose", "purpose", "x-purpose", "x-moz"):
-        value = headers.get(name, "").lower()
-        if "prefetch" in value or "prerender" in value or "preview" in value:
-            return _PREFETCH
-    return None
+        return False
+    values = [headers[name].lower() for name in ("sec-purpose", "purpose", "x-purpose", "x-moz") if name in headers]
+    return any(word in value for value in values for word in ("prefetch", "prerender", "preview"))
 
 
 def weigh_headers(request: Request) -> list[Signal]:

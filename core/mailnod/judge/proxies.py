@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailnod.judge.evidence import Finding, Request
 from mailnod.model import Classification, ProxyType, Signal
 
-__all__ = ["find_proxy", "relay_type"]
+__all__ = ["find_proxy", "is_shown_by_proxy", "relay_type"]
 
 #: The tail of Gmail's prefetch, which no browser has.
 _GMAIL_PREFETCH = "Chrome/42.0.2311.135 Safari/537.36 Edge/12.246 Mozilla/5.0"
@@ -57,6 +57,9 @@ _OTHERS = {
     "Shortwave Image Fetcher": _proxy("ua.shortwave_proxy", "crawler-user-agents", Classification.IMAGE_PROXY, None),
 }
 
+#: What proxies that ask when somebody reads call themselves.
+_SHOWING = ("GoogleImageProxy", "YahooMailProxy", *_OTHERS)
+
 
 def find_proxy(request: Request) -> Finding | None:
     """Recognise the proxy that a mailbox provider put between the person and us.
@@ -68,6 +71,14 @@ def find_proxy(request: Request) -> Finding | None:
     if finding and finding.classification is Classification.IMAGE_PROXY and request.kind == "click":
         return _CLICKING
     return finding
+
+
+def is_shown_by_proxy(user_agent: str | None) -> bool:
+    """Say whether an open comes from a proxy that asks when somebody reads; its name alone is looked at.
+
+    :param user_agent: as it was sent; None where it was not captured.
+    """
+    return user_agent is not None and any(name in user_agent for name in _SHOWING)
 
 
 def relay_type(request: Request) -> ProxyType | None:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from mailnod.judge.headers import is_prefetch
 from mailnod.judge.networks import same_network
+from mailnod.judge.proxies import is_shown_by_proxy
 from mailnod.model import Hit, Observation, Signal, Window
 
 __all__ = ["weigh_window"]
@@ -40,8 +42,9 @@ class _Scene:
     """The hits around the judged one, sorted out once."""
 
     judged: Observation
-    #: Clicks and opens of the same delivery by the same client, by time; hidden links are no clicks.
+    #: Clicks of the same delivery by the same client, by time; hidden links are no clicks.
     clicks: Sequence[Observation]
+    #: Opens of the same delivery by the same client, or by a mailbox's proxy that may have shown it the mail.
     opens: Sequence[Observation]
     #: Every hit of the same delivery, by time.
     own: Sequence[Observation]
@@ -81,15 +84,18 @@ def weigh_window(
 
 
 def _set_scene(observation: Observation, window: Window, network_of: Callable[[str | None], str | None]) -> _Scene:
-    everything = sorted(window.observations, key=_received_at)
+    # What a browser fetches ahead of a person is judged by that alone, and says nothing of what the person does.
+    asked = [one for one in window.observations if one.id == observation.id or not is_prefetch(one.hit.headers)]
+    everything = sorted(asked, key=_received_at)
     own = [one for one in everything if one.delivery_id == observation.delivery_id]
     mine = [one for one in own if _same_client(one.hit, observation.hit)]
     delivery = window.delivery
+    served = network_of(observation.hit.ip) in _SERVERS
     sent_at = (delivery.accepted_at or delivery.envelope.sent_at) if delivery else None
     return _Scene(
         judged=observation,
         clicks=[one for one in mine if one.hit.kind == "click" and not one.hit.honeypot],
-        opens=[one for one in own if one.hit.kind == "open" and _near(one.hit, observation.hit)],
+        opens=[one for one in own if one.hit.kind == "open" and _is_seen(one.hit, observation.hit, served=served)],
         own=own,
         everything=everything,
         link_count=delivery.link_count if delivery else 0,
@@ -163,6 +169,9 @@ def _weigh_recipients(scene: _Scene) -> Signal | None:
     read = {one.delivery_id for one in alike if one.hit.kind == "open" and one.hit.received_at <= latest}
     if len(deliveries & read) * 2 >= len(deliveries):
         return None
+    if any(is_shown_by_proxy(one.hit.user_agent) and _seconds(one.hit, hit) >= _READING_S for one in scene.opens):
+        # A mailbox showed this mail, by its own address and not the office's.
+        return None
     # Long after sending, colleagues without images click alike in time; one appliance is alike in its browser too.
     age_s = scene.age_s(run[0].hit)
     browsers = {(one.hit.user_agent, (one.hit.headers or {}).get("accept-language")) for one in run}
@@ -218,6 +227,14 @@ def _same_client(one: Hit, other: Hit) -> bool:
 def _near(one: Hit, other: Hit) -> bool:
     """Say whether two hits come from one client or from one network, as phones with changing addresses do."""
     return _same_client(one, other) or same_network(one.ip, other.ip)
+
+
+def _is_seen(load: Hit, hit: Hit, *, served: bool) -> bool:
+    """Say whether the client of a hit may have seen the mail when it was loaded.
+
+    :param served: whether the hit comes from a server, to which no mailbox shows a mail.
+    """
+    return _near(load, hit) or (not served and is_shown_by_proxy(load.user_agent))
 
 
 def _received_at(observation: Observation) -> float:

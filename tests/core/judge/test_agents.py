@@ -14,6 +14,10 @@ import mailnod
 from mailnod.judge.agents import Agents
 from mailnod.model import Classification, Verdict
 
+#: How browsers of phones begin.
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+PHONE = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile Safari/537.36"
+
 
 @pytest.fixture(scope="module")
 def agents() -> Agents:
@@ -59,6 +63,9 @@ def agents() -> Agents:
             "generic_bot",
             "ua.contact",
         ),
+        (f"{PHONE} abuse.example.com", "generic_bot", "ua.contact"),
+        (f"{PHONE} (compatible; ExampleScanner/1.0)", "security_scanner", "ua.security_word"),
+        ("Mozilla/5.0 (compatible; Sophos Example)", "security_scanner", "ua.scanner"),
         ("ask example.com of it", "generic_bot", "ua.bare_contact"),
         ("Quaxolot/3.1", "generic_bot", "ua.no_system"),
         ("", "generic_bot", "ua.empty"),
@@ -81,10 +88,24 @@ def test_a_machine_that_names_itself_is_found(agents: Agents, agent: str, classi
         "Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.9; Pro)",
         "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.1.0",
         "The Bat! 10.5",
+        "Lynx/2.9.2 libwww-FM/2.14 SSL-MM/1.4.1 OpenSSL/3.0.13",
+        "w3m/0.5.4",
+        "Dillo/3.1.0",
+        "Emacs/30.1 (w3m)",
+        f"{IPHONE} Mobile/15E148 Viber/21.0",
+        f"{IPHONE} Mobile/15E148 shop.example.com/5.4",
+        f"{IPHONE} shop.com/20.0 Mobile/15E148",
+        f"{IPHONE} Mobile/15E148 Sophos Secure Workspace",
+        f"{PHONE} de.example.shop",
+        (
+            "Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 "
+            "Chrome/140.0.0.0 Mobile Safari/537.36 QRScanner/3.0"
+        ),
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36 Bitdefender/140",
     ],
 )
 def test_names_that_only_look_like_machines_are_people(agents: Agents, agent: str) -> None:
-    """Phones, in-app browsers and mail clients whose names lists of crawlers hold are people's."""
+    """Phones, apps' browsers, browsers of text and mail clients whose names read like machines' are people's."""
     assert agents.read(agent).finding is None
 
 

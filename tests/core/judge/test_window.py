@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from mailnod.judge.classify import Judge
-from mailnod.model import Classification, Observation, Verdict, Window
+from mailnod.model import HONEYPOT_INDEX, Classification, Observation, Verdict, Window
 
 HOME = "84.10.20.30"
 CLOUD = "52.1.2.3"
@@ -54,6 +54,58 @@ def test_tabs_of_a_reader_are_no_burst(
     """Who loaded the mail may open most of its links in tabs within seconds."""
     verdicts = judge_all(opened(860), *(click(900 + link * 1.2, link) for link in range(4)), links=6)
     assert not any(verdict.machine for verdict in verdicts)
+
+
+@pytest.mark.parametrize(
+    ("agent", "ip"),
+    [
+        ("Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)", "66.249.84.1"),
+        ("YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html", "98.138.1.1"),
+    ],
+)
+def test_tabs_of_a_reader_whose_mailbox_fetches_images_are_no_burst(
+    judge_all: Callable[..., list[Verdict]],
+    click: Callable[..., Observation],
+    observe: Callable[..., Observation],
+    agent: str,
+    ip: str,
+) -> None:
+    """A proxy that asks when somebody reads shows the mail to whoever clicks next, but to no server."""
+    shown = observe(agent, kind="open", headers={}, ip=ip, after_s=860)
+    tabs = judge_all(shown, *(click(900 + link * 1.2, link) for link in range(5)))
+    assert not any(verdict.machine for verdict in tabs)
+    servers = judge_all(shown, *(click(900 + link * 1.2, link, ip=CLOUD) for link in range(5)))
+    assert [verdict.machine for verdict in servers] == [False] + [True] * 5
+
+
+def test_office_whose_mailboxes_fetch_images_is_no_appliance(
+    judge: Judge,
+    click: Callable[..., Observation],
+    observe: Callable[..., Observation],
+    look_around: Callable[..., Window],
+) -> None:
+    """Colleagues with one browser and one address are people where a mailbox's proxy loaded their mails."""
+    proxy = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
+    clicks = [click(3600 + number, delivery=number) for number in range(1, 5)]
+    shown = observe(proxy, kind="open", headers={}, ip="66.249.84.1", after_s=3580, delivery=1)
+    assert judge.classify(clicks[0], look_around(*clicks)).machine
+    assert not judge.classify(clicks[0], look_around(shown, *clicks)).machine
+
+
+def test_what_a_browser_fetches_ahead_says_nothing_of_its_person(
+    judge_all: Callable[..., list[Verdict]],
+    click: Callable[..., Observation],
+    observe: Callable[..., Observation],
+    chrome: str,
+    chrome_headers: dict[str, str],
+) -> None:
+    """A browser that prefetches every link, the hidden one included, leaves its person's click a person's."""
+    ahead = {**chrome_headers, "sec-purpose": "prefetch;prerender"}
+    links = (0, 1, 2, HONEYPOT_INDEX)
+    fetched = [observe(chrome, headers=ahead, ip=HOME, after_s=900 + n / 10, link=link) for n, link in enumerate(links)]
+    verdicts = judge_all(*fetched, click(902), links=3)
+    assert [verdict.machine for verdict in verdicts] == [True] * 4 + [False]
+    assert verdicts[-1].reason_codes == ("header.complete",)
 
 
 def test_two_links_within_a_second_of_delivery_are_a_scanner(
