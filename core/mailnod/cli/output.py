@@ -80,12 +80,16 @@ def make_console(*, stderr: bool = False) -> Console:
 
 
 def make_table(title: str) -> Table:
-    """Return an empty table in the one form that all of ours have."""
+    """Return an empty table in the one form that all of ours have.
+
+    :param title: taken as it is: paths and names in it may hold what would be markup.
+    """
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     return Table(
-        title=title,
+        title=Text(clean(title)),
         title_style="bold",
         title_justify="left",
         box=box.SIMPLE_HEAD,

@@ -34,9 +34,11 @@ _NETWORKS = {
 #: Networks in which a person's click stays possible and a machine's is common.
 _SHARED = frozenset(("gateway", "cloud", "akamai", "azure", "google", "delivery"))
 
-#: How many hits that stand alone are remembered, and how many characters each may have.
+#: How many hits that stand alone are remembered, and about how many bytes each may take.
 _REMEMBERED = 4096
 _MOST_REMEMBERED = 4096
+#: What a header takes besides its characters.
+_HEADER_BYTES = 120
 
 #: Whose networks also hold mailboxes that load images for their readers: no evidence against an open.
 _MAILBOX_OWNERS = frozenset(("azure", "google", "delivery"))
@@ -134,8 +136,8 @@ class _Facts(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many characters they hold."""
-        texts = sum(len(name) + len(value) for name, value in self.headers or ())
+        """About how many bytes they take: hostile clients send hundreds of headers of one character."""
+        texts = sum(len(name) + len(value) + _HEADER_BYTES for name, value in self.headers or ())
         return len(self.user_agent or "") + len(self.method) + texts
 
 

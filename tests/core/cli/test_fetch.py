@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import monotonic
 
 import pytest
 
@@ -29,12 +30,19 @@ class Publisher(BaseHTTPRequestHandler):
         )
         self.send_response(404 if self.path == "/none" else 200)
         if self.path != "/endless":
-            self.send_header("Content-Length", str(len(content) + (5 if self.path in ("/cut", "/silent") else 0)))
+            more = {"/cut": 5, "/silent": 5, "/drops": 10_000}.get(self.path, 0)
+            length = "9" * 5000 if self.path == "/number" else len(content) + more
+            self.send_header("Content-Length", str(length))
+        while self.path == "/header" and not self.stop.wait(0.02):
+            try:
+                self.wfile.write(b"x")
+            except OSError:
+                return
         self.end_headers()
         self.wfile.write(content)
-        while self.path == "/endless" and not self.stop.wait(0.02):
+        while self.path in ("/endless", "/drops") and not self.stop.wait(0.02):
             try:
-                self.wfile.write(b"x" * 70_000)
+                self.wfile.write(b"x")
             except OSError:
                 return
         self.stop.wait(30 if self.path == "/silent" else 0)
@@ -67,6 +75,7 @@ def test_text_is_fetched(publisher: str, path: str) -> None:
     [
         ("/long", "larger than 1,000 bytes"),
         ("/cut", "broke off after 10 of 15 bytes"),
+        ("/number", "broke off"),
         ("/bytes", "no UTF-8 text"),
         ("/none", "answered 404"),
         ("/to/http://127.0.0.2:1/list", "not the publisher's"),
@@ -81,9 +90,16 @@ def test_bad_answer_is_an_error(publisher: str, path: str, complaint: str) -> No
         fetch(publisher + path, most_bytes=1000)
 
 
-def test_slow_answer_is_given_up(publisher: str) -> None:
-    """A server that never ends is left at the limit of time, and one that falls silent at that of silence."""
-    with pytest.raises(NetworksError, match="too long"):
-        fetch(f"{publisher}/endless", most_bytes=1 << 40, limit_s=0.2)
+@pytest.mark.parametrize("path", ["/endless", "/drops", "/header"])
+def test_slow_answer_is_given_up(publisher: str, path: str) -> None:
+    """A server that sends a byte now and then, in its headers or its body, is left at the limit of time."""
+    began_at = monotonic()
+    with pytest.raises(NetworksError, match="takes (too long|longer)"):
+        fetch(publisher + path, most_bytes=1 << 40, limit_s=0.3)
+    assert monotonic() - began_at < 10
+
+
+def test_silent_server_is_given_up(publisher: str) -> None:
+    """A server that falls silent is left at the limit of silence."""
     with pytest.raises(NetworksError, match="broke off"):
         fetch(f"{publisher}/silent", most_bytes=1 << 20, silence_s=0.2, limit_s=20)

@@ -51,6 +51,15 @@ def test_setting_names_the_file(run: Run, folder: Path, environ: dict[str, str],
     assert (tmp_path / "shared.networks").is_file()
 
 
+def test_file_may_be_called_anything(run: Run, folder: Path, environ: dict[str, str], tmp_path: Path) -> None:
+    """A name that reads like markup is shown as it is, and steers nothing."""
+    environ["MAILNOD_NETWORKS"] = str(tmp_path / "[red]\x1b[31m[")
+    assert run("networks", "update", "--from-folder", str(folder)).exit_code == 0
+    shown = run("networks", "show")
+    assert shown.exit_code == 0
+    assert "[red]\N{REPLACEMENT CHARACTER}[31m[" in shown.stdout.replace("\n", "")
+
+
 def test_newest_of_several_downloads_is_taken(run: Run, folder: Path) -> None:
     """The publisher's file names hold dates, and the last one counts."""
     for day, name in (("01", "4"), ("08", "20")):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from mailnod.model import Observation, Verdict
+from mailnod.judge.classify import Judge
+from mailnod.model import Observation, Verdict, Window
 
 EDGE_42 = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/42.0.2311.135 "
@@ -84,3 +86,25 @@ def test_huge_fields_are_judged(
     for kind in ("open", "click"):
         verdict = judge_one(f"{CHROME} {huge}", kind=kind, ip=huge, method=huge[:20], headers=headers)
         assert 0 <= verdict.probability <= 100
+
+
+def test_what_is_remembered_is_bounded(
+    judge: Judge, observe: Callable[..., Observation], look_around: Callable[..., Window]
+) -> None:
+    """Hits of hundreds of headers, each of one character, are judged and not kept."""
+    names = [f"sec-fetch-{first}{second}" for first in "abcdefghijklmnopqr" for second in "abcdefghijklmnopqr"]
+
+    def judge_many(numbers: range) -> int:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in numbers:
+            headers = {"".join(list(name)): "x" for name in names}
+            opened = observe(f"{CHROME} {number}", kind="open", ip="84.1.1.1", headers=headers)
+            judge.classify(opened, look_around(opened))
+        return tracemalloc.get_traced_memory()[0] - before
+
+    tracemalloc.start()
+    try:
+        judge_many(range(10))
+        assert judge_many(range(10, 110)) < 100 * 8192
+    finally:
+        tracemalloc.stop()
