@@ -29,7 +29,7 @@ def send_mail(
     """Send one mail, as ``django.core.mail.send_mail`` does.
 
     :param using: the name of a mailer, from Django 6.1 on.
-    :param overrides: ``track_opens``, ``track_clicks``, ``route``, ``campaign``, ``tags``, ``metadata``.
+    :param overrides: override keywords, as :class:`~mailnod_django.TrackedEmail` takes them.
     :raises TypeError: an override keyword is unknown or has the wrong type.
     """
     if auth_user is not None or auth_password is not None:
@@ -56,7 +56,7 @@ def send_mass_mail(
     :param datatuple: (subject, message, from_email, recipient_list) of each mail, and its HTML text as a fifth element
         where it has one; mail without HTML cannot be tracked.
     :param using: the name of a mailer, from Django 6.1 on.
-    :param overrides: ``track_opens``, ``track_clicks``, ``route``, ``campaign``, ``tags``, ``metadata``, for each mail.
+    :param overrides: override keywords for each mail, as :class:`~mailnod_django.TrackedEmail` takes them.
     :returns: what the backend returns: how many mails were sent.
     :raises TypeError: an override keyword is unknown or has the wrong type.
     """
