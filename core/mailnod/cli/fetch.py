@@ -80,6 +80,7 @@ def _fetch(url: str, *, most_bytes: int, limit_s: float, silence_s: float) -> st
             content = b"".join(_read_pieces(answer, most_bytes=most_bytes, deadline=deadline))
             length = answer.headers.get("Content-Length", "")
     except HTTPError as error:
+        error.close()
         raise NetworksError(f"{url} answered {error.code} {error.reason}") from None
     except URLError as error:
         raise NetworksError(f"{url} cannot be reached: {error.reason}") from None
@@ -120,6 +121,7 @@ class _NearRedirects(HTTPRedirectHandler):
         parts = urlsplit(newurl)
         host = parts.hostname or ""
         if parts.scheme != self._scheme or not (host == self._domain or host.endswith(f".{self._domain}")):
+            fp.close()
             raise NetworksError(f"{req.full_url} redirects to {newurl[:200]!r}, which is not the publisher's")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
