@@ -179,6 +179,42 @@ def test_a_bulk_goes_over_one_connection(set_up: SetUp, server: PickyServer) -> 
     assert set(read_states(tracker).values()) == {"accepted"}
 
 
+def test_a_generator_is_asked_for_a_batch_ahead(set_up: SetUp, server: PickyServer) -> None:
+    """The messages of a large campaign need not all be in memory, and leave over one connection in order."""
+    tracker = set_up()
+    made: list[str] = []
+    ahead: list[int] = []
+    server.on_mail = lambda: ahead.append(len(made) - len(server.received))
+
+    # The type hints of Django's backends know sequences alone.
+    def make() -> Any:
+        for number in range(205):
+            made.append(f"{number}@example.com")
+            yield make_message(made[-1])
+
+    assert mail.get_connection().send_messages(make()) == 205
+    assert [received.recipients for received in server.received] == [(person,) for person in made]
+    assert max(ahead) == 100
+    assert server.connections == 1
+    assert tracker.store.get_metrics()[0].deliveries == 205
+
+
+def test_a_generator_that_fails_keeps_no_mail_before_from_leaving(set_up: SetUp, server: PickyServer) -> None:
+    """What was made before the failure leaves, and then the error comes out."""
+    tracker = set_up()
+
+    # The type hints of Django's backends know sequences alone.
+    def make() -> Any:
+        yield make_message("one@example.com")
+        yield make_message("two@example.com")
+        raise LookupError("the app's own trouble")
+
+    with pytest.raises(LookupError, match="own trouble"):
+        mail.get_connection().send_messages(make())
+    assert [received.recipients for received in server.received] == [("one@example.com",), ("two@example.com",)]
+    assert read_states(tracker) == {"one@example.com": "accepted", "two@example.com": "accepted"}
+
+
 def test_an_open_connection_serves_several_calls(set_up: SetUp, server: PickyServer) -> None:
     """A connection that is opened by hand stays open until it is closed."""
     set_up()

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any, TypeVar
 
 import django
@@ -122,23 +123,32 @@ class EmailBackend(BaseEmailBackend):
     def send_messages(self, email_messages: Iterable[EmailMessage], **overrides: Any) -> Any:
         """Send messages, each as its tracked copy; those that were given are never changed but for what sending sets.
 
+        :param email_messages: an iterator, such as a generator, is asked for a hundred ahead where Django's SMTP
+            backend sends; what it raises comes out after those before have left.
         :param overrides: override keywords for all of them; they go before everything but a denied consent.
         :returns: what the backend that sends returns; a message that is split counts once.
         :raises TypeError: an override keyword is unknown or has the wrong type.
-        :raises BadHeaderError: a line break or NUL in a header of ours; nothing was sent.
+        :raises BadHeaderError: a line break or NUL in a header of ours; nothing was sent, unless an iterator makes the
+            messages one by one.
         """
-        keyword = make_override(**overrides)
+        keyword, by_smtp = make_override(**overrides), isinstance(self.inner, SMTPBackend)
+        if by_smtp and isinstance(email_messages, Iterator):
+            return self._send_batches(_draw(email_messages), keyword)
         messages = list(email_messages or ())
         for message in messages:
             _check(message)
-        if len(messages) <= _BATCH or not isinstance(self.inner, SMTPBackend):
-            return self._send_batch(messages, keyword)
+        if by_smtp and len(messages) > _BATCH:
+            return self._send_batches(_cut(messages), keyword)
+        return self._send_batch(messages, keyword)
+
+    def _send_batches(self, batches: Iterable[Sequence[EmailMessage]], keyword: Override) -> int:
+        """Send one batch after the other over one connection, and return how many messages were sent."""
         opened = self.inner.open()
         if opened is None:
             # It has failed silently, and nothing can be sent.
             return 0
         try:
-            return sum(self._send_batch(batch, keyword) or 0 for batch in _cut(messages))
+            return sum(self._send_batch(batch, keyword) or 0 for batch in batches)
         finally:
             if opened:
                 self.inner.close()
@@ -261,6 +271,24 @@ def _check(message: EmailMessage) -> None:
 
 def _cut(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
     return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))
+
+
+def _draw(messages: Iterator[EmailMessage]) -> Iterator[Sequence[EmailMessage]]:
+    """Yield batches; what is raised while a message is made or looked at comes out after those before it."""
+    raised: Exception | None = None
+    while raised is None:
+        batch: list[EmailMessage] = []
+        try:
+            for message in islice(messages, _BATCH):
+                _check(message)
+                batch.append(message)
+        except Exception as error:
+            raised = error
+        if not batch:
+            break
+        yield batch
+    if raised is not None:
+        raise raised
 
 
 def _copy(message: EmailMessage) -> EmailMessage:
