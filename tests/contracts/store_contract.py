@@ -733,6 +733,24 @@ class StoreContract:
         (again,) = self.publish(store, (make_observation(delivery, at=after(5)), make_verdict()))
         assert not again.event.first
 
+    def test_first_moves_with_what_comes_in_late_and_is_revised(self, store: Store) -> None:
+        """Whatever is published and revised, the earliest counted event of its class is the first, alone."""
+        delivery = b"8 bytes."
+        early, middle, late = (make_observation(delivery, at=after(seconds)) for seconds in (1, 2, 3))
+        human, machine, nowhere = make_verdict(), make_verdict(machine=True), make_verdict(counts_for_metrics=False)
+
+        def publish(*judgements: tuple[Observation, Verdict]) -> list[bool]:
+            store.add_observations([observation for observation, _ in judgements], settle_s=0)
+            store.publish(judgements, now=after(60))
+            return [record.event.first for record in store.get_judged(EventFilter())]
+
+        assert publish((middle, human), (late, human)) == [True, False]
+        assert publish((early, human)) == [True, False, False]
+        assert publish((early, machine)) == [True, True, False]
+        assert publish((middle, machine)) == [True, False, True]
+        assert publish((early, human), (late, nowhere)) == [True, True, False]
+        assert publish((middle, human)) == [True, False, False]
+
     # -- report -------------------------------------------------------------------------------------------------------
 
     def test_filters_narrow_the_events(self, store: Store) -> None:

@@ -175,7 +175,8 @@ class Store(Protocol):
 
         A verdict equal to the observation's latest one changes nothing. Judged observations leave the queue; those
         that the store does not hold are passed over. An event is the first of its delivery, type and class (people or
-        machines) where none of an earlier time exists when it is published; one order breaks ties, here and in lists.
+        machines) where none of an earlier time exists; one order breaks ties, here and in lists. Where a late hit or a
+        revision makes another event the first, both events are marked anew without being revised.
         One whose verdict is :attr:`counted <mailnod.model.Verdict.counted_as>` nowhere moves no rollup, is never the
         first, and hides none.
 

@@ -31,6 +31,7 @@ _JUDGED = f"""
 _ADD = "INSERT INTO events (slot, revision, first, verdict_id, delay, mailing_id) VALUES (?, ?, ?, ?, ?, ?)"
 _KEEP = "INSERT INTO revised SELECT slot, revision, verdict_id, delay FROM events WHERE slot = ?"
 _REVISE = "UPDATE events SET revision = ?, first = ?, verdict_id = ?, delay = ? WHERE slot = ?"
+_CORRECT = "UPDATE events SET first = ? WHERE slot = ?"
 
 
 def publish(
@@ -56,6 +57,8 @@ class _Batch:
         self._lines = Lines(connection)
         self._tallies: dict[int | bytes, Tally] = {}
         self._verdicts: dict[Verdict, int] = {}
+        #: Which events were written as first ones, and which not.
+        self._written: dict[int, bool] = {}
 
     def publish(self, slot: int, verdict: Verdict) -> Publication | None:
         """Publish a verdict on the observation in a slot; None where it says nothing new."""
@@ -84,6 +87,7 @@ class _Batch:
             link_index=hit.link_index,
         )
         tally.mark(slot, type_, verdict, 1)
+        self._written[slot] = event.first
         self._write(slot, event, mailing)
         if not test:
             belongs = Groups(message_id=groups[0], campaign=groups[1], route=groups[2])
@@ -93,8 +97,12 @@ class _Batch:
         return Publication(event=event, previous=previous)
 
     def end(self) -> None:
-        """Write what was counted."""
+        """Write what was counted, and which other events are the first ones now."""
         self._lines.write()
+        for tally in self._tallies.values():
+            for first, slots_ in zip((True, False), tally.list_corrections(), strict=True):
+                stale = [(first, slot) for slot in slots_ if self._written.get(slot) is not first]
+                self._connection.executemany(_CORRECT, stale)
 
     def _move(self, tally: Tally, event: Event, groups: Groups, sign: Literal[1, -1]) -> None:
         for counted, lines, measure in list_moves(event, groups):

@@ -42,6 +42,16 @@ class Tally:
             for counted in list_counted(occurred_at=at, url=url):
                 for measure in list_measures(type_, verdict):
                     self._counts[counted, measure] += 1
+        self._known_firsts = self._list_firsts()
+
+    def list_corrections(self) -> tuple[set[int], set[int]]:
+        """Return the events that have become the first of their kind and class, and those that are no more."""
+        now, before = self._list_firsts(), self._known_firsts
+        self._known_firsts = now
+        return now - before, before - now
+
+    def _list_firsts(self) -> set[int]:
+        return {slots[0] for slots in self._slots.values() if slots}
 
     def is_first(self, slot: int, type_: EventType, verdict: Verdict) -> bool:
         """Return whether nothing earlier of this type counts for people too, or for machines too."""

@@ -83,6 +83,16 @@ _SET_EVENTS = """
         seq = excluded.seq, machine = excluded.machine, counted = excluded.counted,
         classification = excluded.classification, first = excluded.first
 """
+_CORRECT = """
+    UPDATE mailnod.events AS e SET first = e.observation_id = head.observation_id
+    FROM (
+        SELECT observation_id FROM mailnod.events
+        WHERE delivery_id = %(delivery)s AND type = %(type)s AND machine = %(machine)s AND counted
+        ORDER BY occurred_at, observation_id LIMIT 1
+    ) AS head
+    WHERE e.delivery_id = %(delivery)s AND e.type = %(type)s AND e.machine = %(machine)s
+        AND e.first <> (e.observation_id = head.observation_id)
+"""
 
 #: How many events one search looks at.
 _LOOKED_AT = 5_000
@@ -132,6 +142,7 @@ def publish(
                 moves.move(previous, groups, sign=-1)
             moves.move(event, groups, sign=1)
     _write(connection, [publication.event for publication in published], now)
+    _correct_firsts(connection, published)
     moves.write(connection)
     connection.execute("DELETE FROM mailnod.queue WHERE observation_id = ANY(%s)", (ids,))
     return published
@@ -244,6 +255,14 @@ def _write(connection: Connection, events: Sequence[Event], now: datetime) -> No
             for event in events
         ],
     )
+
+
+def _correct_firsts(connection: Connection, published: Sequence[Publication]) -> None:
+    """Mark what is the first where a first event came before others, or became something else."""
+    events = [event for one in published for event in (one.event, one.previous) if event is not None and event.first]
+    classes: set[_Class] = {(event.delivery_id, event.type, event.verdict.machine) for event in events}
+    for delivery, type_, machine in sorted(classes):
+        connection.execute(_CORRECT.encode(), {"delivery": delivery, "type": type_, "machine": machine})
 
 
 def _read_facts(row: Sequence[Any]) -> tuple[Observation, Event | None]:
