@@ -202,7 +202,7 @@ def _check_journals(folder: Path) -> Iterator[Finding]:
         yield _broken("journals", f"{folder} cannot be written: no hit can be recorded")
         return
     from mailnod.store.drain import CORRUPT_SUFFIX, count_pending
-    from mailnod.store.journal import SUFFIX
+    from mailnod.store.journal_file import SUFFIX
 
     for path in sorted(folder.glob(f"*{CORRUPT_SUFFIX}")):
         yield _warning(

@@ -15,7 +15,7 @@ from typing import Any
 from mailnod.model import Observation, Overflow
 from mailnod.store.base import Store
 from mailnod.store.database import OpenFile, get_primary_code, open_file
-from mailnod.store.journal import LOCK_SUFFIX, SUFFIX, begin_write, connect
+from mailnod.store.journal_file import LOCK_SUFFIX, SUFFIX, begin_write, connect
 from mailnod.store.processes import fork_gate
 from mailnod.store.rows import OBSERVATION_COLUMNS, OVERFLOW_COLUMNS, list_columns, read_observation, read_overflow
 from mailnod.store.spool import replay

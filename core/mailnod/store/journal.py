@@ -7,16 +7,12 @@ read-only, broken or slow), a spool elsewhere takes it, and where that fails too
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
-import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from threading import Lock
 
@@ -24,19 +20,12 @@ from mailnod.errors import StoreBugError, StoreError, StoreLateError, StoreUnava
 from mailnod.model import Kind, Observation, Overflow, Recorded
 from mailnod.store.circuit import Circuit
 from mailnod.store.commits import Committer
-from mailnod.store.database import OpenFile, end_transaction, explain_error, get_primary_code, open_file, set_wal_mode
-from mailnod.store.overflow import ADD_OVERFLOW
+from mailnod.store.database import OpenFile, explain_error, open_file
+from mailnod.store.journal_file import BUSY_TIMEOUT_S, Writer
 from mailnod.store.processes import PerProcess
-from mailnod.store.rows import OBSERVATION_COLUMNS, OVERFLOW_COLUMNS, list_columns, write_observation, write_overflow
-from mailnod.store.spool import Spool, sync_folder
+from mailnod.store.spool import Spool
 
-__all__ = ["LOCK_SUFFIX", "SUFFIX", "Journal", "JournalCounts", "begin_write", "connect"]
-
-Row = tuple[object, ...]
-
-#: What journals are called, and the files whose lock says that their owner lives.
-SUFFIX = ".journal"
-LOCK_SUFFIX = ".lock"
+__all__ = ["Journal", "JournalCounts"]
 
 #: How long a hit waits for journal and spool together, because a reply has a quarter of a second; and what part of that
 #: it waits for the journal.
@@ -46,49 +35,8 @@ _JOURNAL_SHARE = 0.55
 #: How long a hit waits for the journal where there is no spool to turn to.
 _PATIENCE_ALONE_S = 10.0
 
-#: How long a commit waits, at most, for the drain to delete what it has moved.
-_BUSY_TIMEOUT_S = 1.0
-
 #: For how long nothing is tried on a disk that failed.
 _PAUSE_S = 1.0
-
-_CREATE = (
-    f"CREATE TABLE IF NOT EXISTS hits (seq INTEGER PRIMARY KEY, {list_columns(OBSERVATION_COLUMNS)})",
-    f"CREATE TABLE IF NOT EXISTS overflow ({list_columns(OVERFLOW_COLUMNS)}, PRIMARY KEY (id))",
-)
-_ROW = f"(?{', ?' * (len(OBSERVATION_COLUMNS) - 1)})"
-#: Statements for so many rows at once.
-_INSERTS = {
-    size: f"INSERT INTO hits ({list_columns(OBSERVATION_COLUMNS)}) VALUES {', '.join([_ROW] * size)}"  # noqa: S608
-    for size in (64, 32, 16, 8, 4, 2, 1)
-}
-
-
-def connect(
-    path: Path, *, timeout_s: float = _BUSY_TIMEOUT_S, durable: bool = True, opens: OpenFile = open_file
-) -> sqlite3.Connection:
-    """Open a journal that exists.
-
-    :param timeout_s: how long its writes wait for another process.
-    :param durable: False where a power cut may undo what is written.
-    :param opens: opens the file.
-    """
-    connection = opens(path, mode="rw", timeout_s=timeout_s)
-    try:
-        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        connection.execute("PRAGMA secure_delete = ON")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-@contextlib.contextmanager
-def begin_write(connection: sqlite3.Connection) -> Iterator[None]:
-    """Hold a journal's write lock; what is written meanwhile is there afterwards, or nothing is."""
-    connection.execute("BEGIN IMMEDIATE")
-    with end_transaction(connection):
-        yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +144,7 @@ class _Recorder:
         self._folder = folder
         self._patience_s = patience_s
         journal_s = patience_s * _JOURNAL_SHARE if spool is not None else _PATIENCE_ALONE_S
-        writer = _Writer(folder, opens=opens, busy_timeout_s=min(_BUSY_TIMEOUT_S, journal_s * 2 / 3))
+        writer = Writer(folder, opens=opens, busy_timeout_s=min(BUSY_TIMEOUT_S, journal_s * 2 / 3))
         self._journal = Committer[Recorded](
             writer.write, close=writer.drop_file, patience_s=journal_s, name="mailnod-journal"
         )
@@ -312,118 +260,6 @@ class _Recorder:
                 self.lose(item.hit.kind, 1)
 
 
-class _Writer:
-    """The journal of one process; used by one thread at a time."""
-
-    def __init__(self, folder: Path, *, opens: OpenFile, busy_timeout_s: float) -> None:
-        self._folder = folder
-        self._opens = opens
-        self._busy_timeout_s = busy_timeout_s
-        self._file: _File | None = None
-
-    def write(self, items: Sequence[Recorded]) -> None:
-        rows = [write_observation(item) for item in items if isinstance(item, Observation)]
-        # A flood writes the same counts again and again; of each the highest is enough.
-        counts = sorted((item for item in items if isinstance(item, Overflow)), key=lambda item: item.count)
-        overflow = [write_overflow(item) for item in {item.id: item for item in counts}.values()]
-        try:
-            self._try(rows, overflow)
-        except (sqlite3.Error, OSError) as error:
-            if _is_full(error):
-                # The file is sound, and another one would fare no better.
-                raise
-            self.drop_file()
-            self._try(rows, overflow)
-
-    def drop_file(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _try(self, rows: Sequence[Row], overflow: Sequence[Row]) -> None:
-        self._get_file().write(rows, overflow)
-        if not self._get_file().is_in_place():
-            # Writes to a file that was unlinked or set aside succeed and are never read.
-            self.drop_file()
-            self._get_file().write(rows, overflow)
-
-    def _get_file(self) -> _File:
-        if self._file is None:
-            self._file = _File(self._folder, opens=self._opens, busy_timeout_s=self._busy_timeout_s)
-        return self._file
-
-
-class _File:
-    """A journal file that its owner writes to, and the lock that says so."""
-
-    def __init__(self, folder: Path, *, opens: OpenFile, busy_timeout_s: float) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path = folder / f"{os.getpid()}-{secrets.token_hex(8)}{SUFFIX}"
-        # The lock comes before the journal, so that no living owner's journal is ever without one. It has a file of its
-        # own because closing any descriptor of a database drops SQLite's locks on it.
-        self._lock = _take_lock(self._path.with_suffix(LOCK_SUFFIX))
-        try:
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-            self._connection = connect(self._path, timeout_s=busy_timeout_s, opens=opens)
-        except BaseException:
-            self._remove()
-            os.close(self._lock)
-            raise
-        try:
-            set_wal_mode(self._connection, timeout_s=busy_timeout_s)
-            for statement in _CREATE:
-                self._connection.execute(statement)
-            sync_folder(folder)
-            status = self._path.stat()
-            self._identity = status.st_dev, status.st_ino
-        except BaseException:
-            # It holds nothing yet, and on a full disk each hit would leave another.
-            self._remove()
-            self.close()
-            raise
-
-    def write(self, rows: Sequence[Row], overflow: Sequence[Row]) -> None:
-        with begin_write(self._connection):
-            self._insert(rows)
-            self._connection.executemany(ADD_OVERFLOW, overflow)
-
-    def _insert(self, rows: Sequence[Row]) -> None:
-        # Every statement lets go of the interpreter and must win it back from the thread that answers requests, so as
-        # few as may be are used.
-        start = 0
-        for size, statement in _INSERTS.items():
-            while len(rows) - start >= size:
-                self._connection.execute(statement, tuple(chain.from_iterable(rows[start : start + size])))
-                start += size
-
-    def is_in_place(self) -> bool:
-        try:
-            status = self._path.stat()
-        except FileNotFoundError:
-            return False
-        return (status.st_dev, status.st_ino) == self._identity
-
-    def close(self) -> None:
-        with contextlib.suppress(sqlite3.Error):
-            self._connection.close()
-        os.close(self._lock)
-
-    def _remove(self) -> None:
-        for name in (self._path.name, f"{self._path.name}-wal", f"{self._path.name}-shm"):
-            with contextlib.suppress(OSError):
-                self._path.with_name(name).unlink()
-        with contextlib.suppress(OSError):
-            self._path.with_suffix(LOCK_SUFFIX).unlink()
-
-
-def _is_full(error: sqlite3.Error | OSError) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    # The index of the log is a file of its own, and has an error of its own where there is no room for it.
-    no_room_for_index = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHMSIZE
-    return no_room_for_index or get_primary_code(error) == sqlite3.SQLITE_FULL
-
-
 def _explain(error: BaseException, folder: Path) -> StoreError:
     """Return what an appender raises for what went wrong in its batch, a new error for each thread."""
     if isinstance(error, sqlite3.Error | OSError):
@@ -434,15 +270,3 @@ def _explain(error: BaseException, folder: Path) -> StoreError:
         failure = StoreUnavailableError(f"the process was interrupted while it wrote to {str(folder)!r}")
     failure.__cause__ = error
     return failure
-
-
-def _take_lock(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(descriptor).st_nlink == 0:
-            raise FileNotFoundError(errno.ENOENT, "a drain took the new lock file for a leftover", str(path))
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor

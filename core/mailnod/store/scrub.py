@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mailnod.store.database import truncate_log
 from mailnod.store.drain import CORRUPT_SUFFIX
-from mailnod.store.journal import SUFFIX, connect
+from mailnod.store.journal_file import SUFFIX, connect
 from mailnod.store.processes import fork_gate
 
 __all__ = ["scrub_journals"]

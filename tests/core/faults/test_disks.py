@@ -205,7 +205,7 @@ def test_hanging_disk_is_turned_away_from(tmp_path: Path) -> None:
 
     class HangingConnection(sqlite3.Connection):
         def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
-            if sql == "COMMIT":
+            if sql.startswith(("COMMIT", "INSERT")):
                 with gate:
                     pass
             return super().execute(sql, *parameters)
