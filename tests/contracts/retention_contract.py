@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -108,6 +108,17 @@ class RetentionContract:
         assert minimise(store, after(3 * HOUR_S)) == 0
         assert minimise(store, after(9 * HOUR_S)) == 2
         assert store.scrub()
+
+    def test_hit_that_came_late_is_minimised_like_the_others(self, store: Store) -> None:
+        """A hit from a journal that lay for weeks, or with the time of a clock that began anew, is found too."""
+        delivery = make_delivery()
+        store.add_deliveries([delivery])
+        for hours in range(100, 105):
+            add_judged(store, delivery, at=after(hours * HOUR_S))
+        add_judged(store, delivery)
+        add_judged(store, delivery, at=datetime(1969, 12, 31, tzinfo=UTC))
+        assert minimise(store, after(HOUR_S)) == 2
+        assert minimise(store, after(HOUR_S)) == 0
 
     def test_removed_events_leave_their_counts(self, store: Store) -> None:
         """Events that lie in an archive are gone from every list, and every count stands."""

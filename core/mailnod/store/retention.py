@@ -17,12 +17,13 @@ from mailnod.store.names import intern_features
 from mailnod.store.observations import OBSERVATION_FIELDS, OBSERVATION_JOINS, OBSERVATION_WIDTH, compose, find_slot
 from mailnod.store.rows import to_micros
 from mailnod.store.traces import make_traces
+from mailnod.store.windows import MIN_INTEGER
 
 __all__ = ["get_traces", "get_unfinished_parts", "minimise", "note_part", "remove_events"]
 
 _OLDEST = f"""
     SELECT {OBSERVATION_FIELDS}, s.user_agent_id, s.headers_id, n.name, e.slot IS NOT NULL AND q.slot IS NULL
-    FROM (SELECT slot FROM signals WHERE slot > ? AND slot < ? ORDER BY slot LIMIT ?) AS old
+    FROM (SELECT slot FROM signals WHERE slot >= ? AND slot < ? ORDER BY slot LIMIT ?) AS old
     CROSS JOIN observations AS o ON o.slot = old.slot {OBSERVATION_JOINS}
     LEFT JOIN events AS e ON e.slot = o.slot LEFT JOIN queue AS q ON q.slot = o.slot
     LEFT JOIN mailings AS m ON m.id = e.mailing_id LEFT JOIN names AS n ON n.id = m.route_id
@@ -44,7 +45,7 @@ def minimise(
     """Erase raw facts of the oldest hits, and return how many were minimised and where to go on."""
     newest = slots.to_slot(to_micros(max(cutoff, *cutoffs.values(), cutoff)))
     key = get_key(connection)
-    rows = connection.execute(_OLDEST, (after, newest, limit)).fetchall()
+    rows = connection.execute(_OLDEST, (after + MIN_INTEGER, newest, limit)).fetchall()
     erased, shared = 0, dict[str, set[int]]((column, set()) for column in _SHARED)
     for row in rows:
         observation = compose(row)
@@ -63,7 +64,8 @@ def minimise(
             f"DELETE FROM {_SHARED[column]} WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM signals WHERE {column} = ?1)",
             [(id_,) for id_ in ids],
         )
-    return erased, rows[-1][0] if len(rows) == limit else None
+    # Slots before 2020 are negative, and a clock that has lost its time says 1970: cursors count from the least of all.
+    return erased, rows[-1][0] + 1 - MIN_INTEGER if len(rows) == limit else None
 
 
 def get_traces(connection: sqlite3.Connection, observation_id: bytes) -> Traces | None:

@@ -84,6 +84,24 @@ def server() -> Iterator[PostgresServer]:
     server.remove()
 
 
+def test_agent_goes_with_its_hit_though_another_route_keeps_older_ones(store: PostgresStore, postgres_url: str) -> None:
+    """What only hits of a route with a shorter time came with is erased then, whatever other routes still keep."""
+    import psycopg
+
+    news, shop = make_delivery(route="news"), make_delivery(route="shop")
+    store.add_deliveries([news, shop])
+    hits = [
+        make_observation(news.id, at=T0, user_agent="Kept/1", headers={"accept": "kept"}),
+        make_observation(shop.id, at=after(7200), user_agent="Canary/1", headers={"accept": "canary"}),
+    ]
+    store.add_observations(hits, settle_s=0)
+    store.publish([(hit, make_verdict()) for hit in hits], now=after(7300))
+    store.minimise(T0, cutoffs={"shop": after(9000)}, name_network=lambda _: None)
+    with psycopg.connect(postgres_url) as connection:
+        texts = [text for (text,) in connection.execute("SELECT value FROM mailnod.texts ORDER BY value")]
+    assert texts == ["Kept/1", '{"accept":"kept"}']
+
+
 def test_withdrawals_and_sends_never_miss_each_other(store: PostgresStore) -> None:
     """Whoever withdraws while mail is written has every delivery suppressed that was written on the old consent."""
     for number in range(10):

@@ -15,6 +15,7 @@ from mailnod.store.postgres.observations import OBSERVATION_FIELDS, OBSERVATION_
 from mailnod.store.postgres.server import Connection
 from mailnod.store.rows import read_observation, to_micros
 from mailnod.store.traces import make_traces
+from mailnod.store.windows import MIN_INTEGER
 
 __all__ = ["get_traces", "get_unfinished_parts", "minimise", "note_part", "remove_events", "vacuum"]
 
@@ -26,7 +27,7 @@ _OLDEST = f"""
         AND NOT EXISTS (SELECT 1 FROM mailnod.queue WHERE (observation_id, delivery_id) = (o.id, o.delivery_id)),
         {OBSERVATION_FIELDS}
     FROM mailnod.observations AS o {OBSERVATION_JOINS} LEFT JOIN mailnod.deliveries AS d ON d.id = o.delivery_id
-    WHERE o.received_at > %s AND o.received_at < %s AND {_RAW}
+    WHERE o.received_at >= %s AND o.received_at < %s AND {_RAW}
     ORDER BY o.received_at FETCH FIRST %s ROWS WITH TIES
 """
 _OLDEST_RAW = f"SELECT least(min(o.received_at), %s) FROM mailnod.observations AS o WHERE {_RAW}"
@@ -36,6 +37,10 @@ _KEEP_TRACES = """
 """
 _ERASE = "UPDATE mailnod.observations SET ip = NULL, user_agent = NULL, headers = NULL WHERE id = ANY(%s)"
 _ERASE_TEXTS = "DELETE FROM mailnod.texts WHERE last_used < %s"
+_ERASE_UNUSED = "DELETE FROM mailnod.texts AS t WHERE last_used < %s" + "".join(
+    f" AND NOT EXISTS (SELECT 1 FROM mailnod.observations AS o WHERE o.{column} = t.id AND {_RAW})"
+    for column in ("user_agent", "headers")
+)
 #: How long older transactions are waited for before what they can still see is left to the next time.
 _PATIENCE_S = 2.0
 
@@ -55,7 +60,7 @@ def minimise(
     What clients said goes when no hit is left that came since it was last used.
     """
     newest = to_micros(max(cutoff, *cutoffs.values(), cutoff))
-    rows = connection.execute(_OLDEST.encode(), (after, newest, limit)).fetchall()
+    rows = connection.execute(_OLDEST.encode(), (after + MIN_INTEGER, newest, limit)).fetchall()
     over = [
         read_observation(columns)
         for received_at, route, is_judged, *columns in rows
@@ -67,9 +72,13 @@ def minimise(
             cursor.executemany(_KEEP_TRACES, [_write(observation, kept) for observation, kept in traces])
         connection.execute(_ERASE, ([observation.id for observation in over],))
     if len(rows) >= limit:
-        return len(over), rows[-1][0]
+        # A clock that has lost its time says 1970 or less: cursors count from the least of all times.
+        return len(over), rows[-1][0] + 1 - MIN_INTEGER
     ((oldest,),) = connection.execute(_OLDEST_RAW.encode(), (newest,)).fetchall()
     connection.execute(_ERASE_TEXTS, (floor_use(oldest),))
+    if cutoffs:
+        # An older hit that another route keeps must not hold up what came with these, so all that is raw is read.
+        connection.execute(_ERASE_UNUSED.encode(), (floor_use(newest),))
     return len(over), None
 
 
