@@ -26,7 +26,8 @@ def archive(cli: CliContext, *, folder: Path, days: int, dry_run: bool, as_json:
     """Move events older than so many days into FOLDER, as Parquet files without identity, one folder for each month.
 
     Counts stay in the store, so 'mailnod stats' goes on to count what was moved. Events stay where the links of their
-    mail still record. A run that was interrupted is finished by the next one.
+    mail recorded within these days, or where the mail is not known. A run that was interrupted is finished by the next
+    one.
     """
     cli.require_store()
     now = cli.clock.now()
@@ -40,11 +41,11 @@ def archive(cli: CliContext, *, folder: Path, days: int, dry_run: bool, as_json:
     from mailnod.report.archive import archive as move
 
     with show_progress("Moving", total=old) as advance:
-        moved = move(cli.writer, folder, before=before, now=now, report=advance)
+        moved = move(cli.writer, folder, before=before, clock=cli.clock, report=advance)
     if as_json:
         print_json(moved)
         return
     files = count(len(moved.parts), "file")
     click.echo(f"{count(moved.moved, 'event')} moved into {files} in {folder}.")
     if moved.kept:
-        click.echo(f"{count(moved.kept, 'event stays', many='events stay')}: the links of their mail still record.")
+        click.echo(f"{count(moved.kept, 'event stays', many='events stay')}: the links of their mail recorded later.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,10 +65,11 @@ def connect() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def write_part(records: Iterable[EventRecord], target: Path) -> int:
+def write_part(records: Iterable[EventRecord], target: Path, *, check: Callable[[], None] = lambda: None) -> int:
     """Write events to one file, which stands complete and synced under its name or not at all.
 
     :param records: in the order in which they are to stand.
+    :param check: called before the file gets its name; what it raises leaves everything as it was.
     :returns: how many were written, as the finished file counts them.
     """
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -88,6 +89,7 @@ def write_part(records: Iterable[EventRecord], target: Path) -> int:
         ((written,),) = connection.execute("SELECT count(*) FROM read_parquet($1)", [str(beside)]).fetchall()
     beside.chmod(0o600)
     _sync(beside)
+    check()
     beside.replace(target)
     _sync(target.parent)
     return int(written)

@@ -24,12 +24,14 @@ from mailnod.model import (
     Window,
 )
 
-__all__ = ["REJUDGE_LEASE", "WORKER_LEASE", "GroupBy", "Store"]
+__all__ = ["ARCHIVE_LEASE", "REJUDGE_LEASE", "WORKER_LEASE", "GroupBy", "Store"]
 
 #: The lease under which one worker at a time drains, judges and publishes.
 WORKER_LEASE = "worker"
 #: The lease of who judges everything again; while another holds it, a worker gives its own back after each pass.
 REJUDGE_LEASE = "rejudge"
+#: The lease of who moves events into an archive: two at once would take the same ones.
+ARCHIVE_LEASE = "archive"
 
 GroupBy = Literal["all", "message", "campaign", "route", "link", "hour"]
 

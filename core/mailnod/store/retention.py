@@ -59,11 +59,7 @@ def minimise(
         for column, reference in zip(_SHARED, references, strict=True):
             shared[column] |= set() if reference is None else {reference}
         erased += 1
-    for column, ids in shared.items():
-        connection.executemany(
-            f"DELETE FROM {_SHARED[column]} WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM signals WHERE {column} = ?1)",
-            [(id_,) for id_ in ids],
-        )
+    _erase_unused(connection, shared)
     # Slots before 2020 are negative, and a clock that has lost its time says 1970: cursors count from the least of all.
     return erased, rows[-1][0] + 1 - MIN_INTEGER if len(rows) == limit else None
 
@@ -89,10 +85,16 @@ def get_traces(connection: sqlite3.Connection, observation_id: bytes) -> Traces 
 def remove_events(connection: sqlite3.Connection, observation_ids: Sequence[bytes]) -> int:
     """Remove events with all that belongs to them, and leave the counts as they are."""
     found = [find_slot(connection, id_) for id_ in observation_ids]
-    rows = [(slot,) for slot in found if slot is not None]
-    return connection.executemany(
-        "DELETE FROM observations WHERE slot = ?1 AND EXISTS (SELECT 1 FROM events WHERE slot = ?1)", rows
-    ).rowcount if rows else 0  # fmt: skip
+    removed, shared = 0, dict[str, set[int]]((column, set()) for column in _SHARED)
+    for slot in found:
+        if slot is None or not connection.execute("SELECT 1 FROM events WHERE slot = ?", (slot,)).fetchone():
+            continue
+        signals = connection.execute(f"SELECT {', '.join(_SHARED)} FROM signals WHERE slot = ?", (slot,)).fetchone()
+        for column, reference in zip(_SHARED, signals or (), strict=False):
+            shared[column] |= set() if reference is None else {reference}
+        removed += connection.execute("DELETE FROM observations WHERE slot = ?", (slot,)).rowcount
+    _erase_unused(connection, shared)
+    return removed
 
 
 def note_part(connection: sqlite3.Connection, name: str, *, done: bool) -> None:
@@ -106,3 +108,12 @@ def note_part(connection: sqlite3.Connection, name: str, *, done: bool) -> None:
 def get_unfinished_parts(connection: sqlite3.Connection) -> list[str]:
     """Return the files whose events are not all removed yet."""
     return [name for (name,) in connection.execute("SELECT name FROM archive_parts WHERE NOT done ORDER BY id")]
+
+
+def _erase_unused(connection: sqlite3.Connection, shared: Mapping[str, set[int]]) -> None:
+    """Erase what clients said that no hit refers to any more."""
+    for column, ids in shared.items():
+        connection.executemany(
+            f"DELETE FROM {_SHARED[column]} WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM signals WHERE {column} = ?1)",
+            [(id_,) for id_ in ids],
+        )

@@ -39,9 +39,9 @@ def test_archive_moves_what_is_old(run: Run, clock: FrozenClock, tmp_path: Path)
     clock.advance(60 * DAY_S)
     before = run("stats", "--json").stdout
     folder = str(tmp_path / "old")
-    assert json.loads(run("archive", folder, "--older-than", "50", "--dry-run", "--json").stdout) == {"old_enough": 3}
+    assert json.loads(run("archive", folder, "--older-than", "20", "--dry-run", "--json").stdout) == {"old_enough": 3}
     assert not (tmp_path / "old").exists()
-    assert "3 events moved into 1 file" in run("archive", folder, "--older-than", "50").stdout
+    assert "3 events moved into 1 file" in run("archive", folder, "--older-than", "20").stdout
     assert json.loads(run("events", "--json").stdout) == []
     assert run("stats", "--json").stdout == before
 
@@ -53,7 +53,7 @@ def test_statistics_span_archive_and_store(run: Run, clock: FrozenClock, tmp_pat
     clock.advance(60 * DAY_S)
     folder = str(tmp_path / "old")
     assert "holds no archive" in run("stats", "--archive", folder, "--by", "class").stderr
-    run("archive", folder, "--older-than", "50")
+    run("archive", folder, "--older-than", "20")
     (month,) = json.loads(run("stats", "--archive", folder, "--by", "month", "--json").stdout)
     (counted,) = json.loads(run("stats", "--json").stdout)
     assert month.items() - {("key", month["key"])} <= counted.items()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mailnod.errors import ConfigurationError
+from mailnod.errors import ConfigurationError, StoreUnavailableError
 from mailnod.model import EventFilter
 from mailnod.report import archive as module
 from mailnod.report.archive import Archived, archive
@@ -22,10 +22,10 @@ DAY_S = 86_400.0
 pytest.importorskip("duckdb", reason="duckdb: the extra 'archive' is not installed")
 
 
-def move(site: Site, *, days: int = 60) -> Archived:
+def move(site: Site, *, days: int = 45, store: Any = None) -> Archived:
     """Archive what is older than so many days."""
-    now = site.clock.now()
-    return archive(site.tracker.store, site.folder / "old", before=now - timedelta(days=days), now=now)
+    before = site.clock.now() - timedelta(days=days)
+    return archive(store or site.tracker.store, site.folder / "old", before=before, clock=site.clock)
 
 
 def read(site: Site, what: str) -> list[tuple[Any, ...]]:
@@ -130,6 +130,49 @@ def test_interrupted_run_is_finished_by_the_next(old_site: Site, step: str, monk
     left = [record.event.id for record in store.get_events(EventFilter())]
     assert sorted([*left, *(row[0].bytes for row in read(old_site, "id"))]) == ids
     assert len(left) == 6
+
+
+def test_two_runs_at_once_take_turns(old_site: Site) -> None:
+    """A run that begins while another reads or removes is refused, and every event stays in one place."""
+    ids = sorted(record.event.id for record in old_site.tracker.store.get_events(EventFilter()))
+    refused = []
+
+    class Interrupted:
+        """The store of a run that another one tries to overtake at every step."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("get_judged", "remove_events", "note_part"):
+                with pytest.raises(StoreUnavailableError, match="somebody else"):
+                    move(old_site)
+                refused.append(name)
+            return getattr(old_site.tracker.store, name)
+
+    assert move(old_site, store=Interrupted()).moved == 10
+    assert {"get_judged", "remove_events", "note_part"} <= set(refused)
+    left = [record.event.id for record in old_site.tracker.store.get_events(EventFilter())]
+    assert sorted([*left, *(row[0].bytes for row in read(old_site, "id"))]) == ids
+
+
+def test_events_of_one_mail_move_together(site: Site) -> None:
+    """While a mail has events that stay, all stay, because what is judged again is counted beside the others."""
+    site.open_mail()
+    site.clock.advance(29 * DAY_S)
+    site.tracker.work_once()
+    site.clock.advance(3 * DAY_S)
+    # The mail is 32 days old and its links have expired, two days ago.
+    assert move(site, days=10) == Archived(kept=1)
+    assert move(site, days=1).moved == 1
+
+
+def test_raw_facts_go_with_their_events(site: Site) -> None:
+    """Of an event that moves before its raw facts are over, no agent and no header is left in the store."""
+    site.open_mail()
+    site.tracker.work_once()
+    site.clock.advance(32 * DAY_S)
+    assert site.find_raw_facts() != []
+    assert move(site, days=1).moved == 1
+    site.tracker.worker.sweep()
+    assert site.find_raw_facts() == []
 
 
 def test_unfinished_part_must_be_in_the_folder(old_site: Site) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -95,7 +95,10 @@ class Model:
                     -timedelta(days=9000),
                 ]
             )
-            click = {"kind": "click", "url": f"https://example.com/{pick.randint(0, 2)}?{pick.randint(0, 9)}#x"}
+            click: dict[str, Any] = {
+                "kind": "click",
+                "url": f"https://example.com/{pick.randint(0, 2)}?{pick.randint(0, 9)}#x",
+            }
             hit = make_observation(delivery.id, at=at, ip=f"192.0.2.{pick.randint(1, 3)}", **pick.choice([{}, click]))
             if pick.random() < 0.2:
                 hit = replace(hit, id=pick.choice([pick.randbytes(16), b"\xff" * 8 + pick.randbytes(8)]))

@@ -84,6 +84,29 @@ def server() -> Iterator[PostgresServer]:
     server.remove()
 
 
+def test_event_that_is_removed_while_it_is_judged_again_is_gone(store: PostgresStore, postgres_url: str) -> None:
+    """A verdict that comes while the event moves to an archive leaves nothing behind."""
+    from mailnod.store.postgres import retention
+    from mailnod.store.postgres.server import Server
+
+    delivery = make_delivery()
+    store.add_deliveries([delivery])
+    hit = make_observation(delivery.id)
+    store.add_observations([hit], settle_s=0)
+    store.publish([(hit, make_verdict())], now=T0)
+    server = Server(postgres_url)
+    with ThreadPoolExecutor(1) as pool:
+        with server.write() as connection:
+            assert retention.remove_events(connection, [hit.id]) == 1
+            again = pool.submit(store.publish, [(hit, make_verdict(machine=True))], now=T0)
+            with pytest.raises(TimeoutError):
+                again.result(0.5)
+        assert again.result(30) == []
+    server.close()
+    assert store.check() == []
+    assert store.get_metrics()[0].human_opens == 1
+
+
 def test_agent_goes_with_its_hit_though_another_route_keeps_older_ones(store: PostgresStore, postgres_url: str) -> None:
     """What only hits of a route with a shorter time came with is erased then, whatever other routes still keep."""
     import psycopg

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from mailnod.model import Observation, Traces
+from mailnod.store.postgres import locks
 from mailnod.store.postgres.observations import OBSERVATION_FIELDS, OBSERVATION_JOINS, floor_use
 from mailnod.store.postgres.server import Connection
 from mailnod.store.rows import read_observation, to_micros
@@ -110,6 +111,8 @@ def vacuum(connection: Connection) -> bool:
 
 def remove_events(connection: Connection, observation_ids: Sequence[bytes]) -> int:
     """Remove events with all that belongs to them, and leave the counts as they are."""
+    # Nobody publishes a verdict on what is gone when it is written.
+    locks.take(connection, "hits")
     ids = [
         bytes(id_)
         for (id_,) in connection.execute(
