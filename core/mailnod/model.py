@@ -414,6 +414,11 @@ class Window:
     #: All observations of the delivery, and those of the same address elsewhere, by time; the judged one included.
     observations: tuple[Observation, ...] = ()
 
+    @property
+    def purged(self) -> bool:
+        """Whether evidence on any of its hits was erased, so that judging again would only forget."""
+        return any(one.purged for one in self.observations)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:

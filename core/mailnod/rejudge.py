@@ -39,7 +39,7 @@ class Rejudgement:
     """What one observation was judged to be, and what it would be today."""
 
     record: EventRecord
-    #: None where evidence was erased since, and the old verdict stands.
+    #: None where evidence on it or on a hit around it was erased since, and the old verdict stands.
     verdict: Verdict | None
     #: What the new verdict rests on, strongest first.
     signals: tuple[Signal, ...] = ()
@@ -169,6 +169,8 @@ class Rejudger:
         judged = []
         for record in wanted:
             window = windows.get(record.event.id)
+            if window is not None and window.purged:
+                window = None
             verdict, signals = (None, ()) if window is None else self._assessor.explain(record.observation, window)
             judged.append(Rejudgement(record=record, verdict=verdict, signals=signals))
         last = records[-1].event

@@ -12,6 +12,7 @@ import pytest
 from mailnod import Envelope, Event, Settings, Tracker, hookimpl
 from mailnod.collect.collector import Request
 from mailnod.model import EventFilter
+from mailnod.rejudge import Rejudger
 from mailnod.testing import FrozenClock
 
 HOME, PHONE_NET, CLOUD, OFFICE = "84.10.20.30", "77.20.1.1", "52.1.2.3", "91.50.60.70"
@@ -313,3 +314,22 @@ def test_nothing_is_published_before_it_has_settled(scene: Scene) -> None:
     scene.settle()
     assert scene.listener.revised == []
     assert scene.who() == ["machine"] * 5
+
+
+def test_what_is_half_erased_is_not_judged_again(scene: Scene) -> None:
+    """A scanner's second click stays a scanner's when the first, which gave it away, has lost its raw facts."""
+    scene.fetch(3, 0)
+    scene.fetch(3.5, 1)
+    scene.settle()
+    scene.clock.advance(28 * 86_400 + 3.2 - (scene.clock.now() - scene.start).total_seconds())
+    worker = scene.tracker.worker
+    worker.sweep()
+    worker.release_lease()
+    records = scene.tracker.store.get_judged(EventFilter())
+    assert [record.observation.purged for record in records] == [True, False]
+    rejudger = Rejudger(
+        store=scene.tracker.store, assessor=worker.assessor, plugins=scene.tracker.plugins, clock=scene.clock
+    )
+    (batch,) = rejudger.run(EventFilter())
+    assert [one.verdict for one in batch.judged] == [None, None]
+    assert scene.who() == ["machine"] * 2

@@ -81,7 +81,7 @@ def lay_open(record: EventRecord, *, store: Store, assessor: Assessor) -> Explan
     """
     observation, delivery = record.observation, record.delivery
     (window,) = store.get_windows([observation])
-    verdict, signals = (None, ()) if observation.purged else assessor.explain(observation, window)
+    verdict, signals = (None, ()) if window.purged else assessor.explain(observation, window)
     known = {signal.code: signal for signal in signals}
     others = [one for one in window.observations if one.id != observation.id]
     sent_at = None if delivery is None else delivery.accepted_at or delivery.envelope.sent_at
@@ -162,7 +162,7 @@ def to_plain_explanation(explanation: Explanation) -> dict[str, object]:
     return {
         "event": record.event,
         "observation": record.observation,
-        "evidence": EVIDENCE_PURGED if record.observation.purged else "whole",
+        "evidence": EVIDENCE_PURGED if today.verdict is None else "whole",
         "delivery": record.delivery,
         "seconds_after_acceptance": explanation.age_s,
         "window": [

@@ -95,7 +95,7 @@ def _set_scene(observation: Observation, window: Window, network_of: Callable[[s
     return _Scene(
         judged=observation,
         clicks=[one for one in mine if one.hit.kind == "click" and not one.hit.honeypot],
-        opens=[one for one in own if one.hit.kind == "open" and _is_seen(one.hit, observation.hit, served=served)],
+        opens=[one for one in own if one.hit.kind == "open" and _is_seen(one, observation.hit, served=served)],
         own=own,
         everything=everything,
         link_count=delivery.link_count if delivery else 0,
@@ -229,12 +229,15 @@ def _near(one: Hit, other: Hit) -> bool:
     return _same_client(one, other) or same_network(one.ip, other.ip)
 
 
-def _is_seen(load: Hit, hit: Hit, *, served: bool) -> bool:
+def _is_seen(load: Observation, hit: Hit, *, served: bool) -> bool:
     """Say whether the client of a hit may have seen the mail when it was loaded.
 
     :param served: whether the hit comes from a server, to which no mailbox shows a mail.
     """
-    return _near(load, hit) or (not served and is_shown_by_proxy(load.user_agent))
+    if served or _near(load.hit, hit):
+        return _near(load.hit, hit)
+    # Of whom it was is not known any more where its facts were erased: that may not make a machine of a reader.
+    return is_shown_by_proxy(load.hit.user_agent) or (load.purged and hit.ip is not None)
 
 
 def _received_at(observation: Observation) -> float:

@@ -78,6 +78,15 @@ def test_tabs_of_a_reader_whose_mailbox_fetches_images_are_no_burst(
     assert [verdict.machine for verdict in servers] == [False] + [True] * 5
 
 
+def test_open_whose_evidence_was_erased_may_be_the_readers(
+    judge_all: Callable[..., list[Verdict]], click: Callable[..., Observation], observe: Callable[..., Observation]
+) -> None:
+    """Where nobody knows any more who loaded the mail, its reader's tabs are no burst, and a server's still are."""
+    erased = observe(None, kind="open", after_s=860)
+    assert not any(verdict.machine for verdict in judge_all(erased, *(click(900 + n, n) for n in range(5)))[1:])
+    assert all(verdict.machine for verdict in judge_all(erased, *(click(900 + n, n, ip=CLOUD) for n in range(5)))[1:])
+
+
 def test_office_whose_mailboxes_fetch_images_is_no_appliance(
     judge: Judge,
     click: Callable[..., Observation],
