@@ -1,8 +1,9 @@
 """The demo's app, to run by itself: ``flask --app examples/flask_app/app.py run``.
 
 It sends through the mail server that ``MAIL_SERVER`` and ``MAIL_PORT`` name (127.0.0.1:25 where they are not set), and
-reads Mailnod's settings from the environment; the store is ``mailnod.db`` in the current folder. On its first page,
-send yourself a newsletter, open it, click a link, and reload the page.
+reads Mailnod's settings from the environment; the store is ``mailnod.db`` in the current folder. On another port than
+5000, set ``MAILNOD_BASE_URL`` to that port's address and ``/t``. On its first page, send yourself a newsletter,
+open it, click a link, and reload the page.
 """
 
 from __future__ import annotations

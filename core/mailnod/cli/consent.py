@@ -50,7 +50,7 @@ def grant(cli: CliContext, **options: Any) -> None:
     _record(cli, ConsentState.GRANTED, **options)
 
 
-@consent.command()
+@consent.command(short_help="Record that a recipient does not agree.")
 @_recording
 def withdraw(cli: CliContext, **options: Any) -> None:
     """Record that a recipient does not agree; mail that was already sent stops recording too."""
@@ -104,6 +104,16 @@ def _record(
         print_json({"address": address, **to_plain(record)})
     else:
         click.echo(f"{address}, {purpose}: opens {record.opens}, clicks {record.clicks}")
+    _doubt_purpose(cli, purpose)
+
+
+def _doubt_purpose(cli: CliContext, purpose: str) -> None:
+    """Say where no route asks for a purpose: a consent to it lets nothing be tracked, a withdrawal stops nothing."""
+    routes = cli.settings.routes.values()
+    asked = sorted({route.purpose for route in routes if route.track_opens or route.track_clicks})
+    if asked and purpose not in asked:
+        shown = ", ".join(map(repr, asked))
+        click.echo(f"Warning: no route that tracks asks for {purpose!r}; --purpose takes {shown}.", err=True)
 
 
 def _check_address(address: str) -> str:

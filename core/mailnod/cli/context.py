@@ -19,9 +19,25 @@ if TYPE_CHECKING:
     from mailnod.tokens import Keyring
     from mailnod.tracker import Tracker
 
-__all__ = ["CliContext", "database_option", "json_option", "pass_cli"]
+__all__ = ["COMMAND_NAME", "CliContext", "database_option", "json_option", "name_command", "pass_cli"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+#: Where a click context keeps how our group was called: "mailnod", "flask mailnod" or "manage.py mailnod".
+COMMAND_NAME = "mailnod.command_name"
+
+
+def name_command(command: str) -> str:
+    """Return how somebody calls a command of ours who called the one that runs now.
+
+    A hint that leaves "flask" out would lead past the app's settings.
+
+    :param command: what follows our own name, such as "networks update".
+    :returns: such as "mailnod networks update" or "flask mailnod networks update".
+    """
+    context = click.get_current_context(silent=True)
+    name = "mailnod" if context is None else context.meta.get(COMMAND_NAME, "mailnod")
+    return f"{name} {command}"
 
 
 class CliContext:

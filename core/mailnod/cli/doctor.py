@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
+from mailnod.cli.context import CliContext, database_option, json_option, name_command, pass_cli
 from mailnod.cli.output import count, format_time, print_json, print_table
 from mailnod.errors import ConfigurationError, NetworksError, StoreError
 from mailnod.settings import PREFIX, SETTINGS, Settings
@@ -37,6 +37,8 @@ _PACKAGES = (
     "granian",
     "flask",
     "flask-mail",
+    "django",
+    "duckdb",
 )
 
 
@@ -110,14 +112,14 @@ def _check_environ(cli: CliContext) -> Iterator[Finding]:
 def _check_keys(cli: CliContext) -> Iterator[Finding]:
     keyring = cli.keyring
     if keyring is None:
-        yield _broken("keys", "MAILNOD_SECRET_KEYS is not set; make its value with 'mailnod keys new'")
+        yield _broken("keys", f"MAILNOD_SECRET_KEYS is not set; make its value with '{name_command('keys new')}'")
         return
     yield _ok("keys", ", ".join(f"{key.id} {key.state}" for key in keyring.keys))
     if keyring.derived:
         yield _warning(
             "keys",
             "derived from the app's SECRET_KEY: a new SECRET_KEY without SECRET_KEY_FALLBACKS kills every link in mail "
-            "already sent; 'mailnod keys new' prints keys of their own that keep the old ones",
+            f"already sent; '{name_command('keys new')}' prints keys of their own that keep the old ones",
         )
         return
     for doubt in keyring.find_doubts():
@@ -218,7 +220,7 @@ def _check_journals(folder: Path) -> Iterator[Finding]:
 def _check_networks(path: Path, *, now: datetime) -> Iterator[Finding]:
     from mailnod.judge.packed import read_packed
 
-    how = "fetch the published lists with 'mailnod networks update'"
+    how = f"fetch the published lists with '{name_command('networks update')}'"
     try:
         parts = read_packed(path)
     except NetworksError as error:

@@ -28,7 +28,8 @@ def _show_time(record: EventRecord) -> str:
 def _show_recipient(record: EventRecord) -> str:
     if record.delivery is None:
         return "not known"
-    return record.delivery.recipient or f"one of {len(record.delivery.envelope.recipients)}"
+    shared = len(record.delivery.envelope.recipients)
+    return record.delivery.recipient or (f"one of {shared}" if shared > 1 else "erased")
 
 
 def _show_url(url: str) -> str:
@@ -56,7 +57,8 @@ def make_event_table(
     :param width: how many columns there are for it; a narrow table shows the strongest reason alone.
     :param when: heading of the first column, and what it says of an event, in one line or two.
     :param who: heading of the column that names the recipient, and what it says of an event.
-    :param about: what stands below the recipient; None shows the link, or the subject of the mail that was opened.
+    :param about: what stands below the recipient; None shows the link, that it was the hidden one, or the subject of
+        the mail that was opened.
     :param ids: whether the first column shows the beginning of each id below.
     """
     wide = width >= WIDE
@@ -83,12 +85,13 @@ def _show_what(record: EventRecord) -> tuple[str, str]:
     what = "open" if record.event.type == "message.opened" else "click"
     method = record.observation.hit.method
     test = "test" if record.delivery is not None and record.delivery.test else ""
-    hidden = "hidden link" if record.observation.hit.honeypot else ""
-    return what, " ".join(filter(None, ("" if method == "GET" else method, hidden, test)))
+    return what, " ".join(filter(None, ("" if method == "GET" else method, test)))
 
 
 def _show_about(record: EventRecord, *, wide: bool) -> str:
     subject = record.delivery.envelope.subject if record.delivery else ""
+    if record.observation.hit.honeypot:
+        return f"hidden link in {subject}" if wide and subject else "hidden link"
     if record.event.url is None:
         return subject
     url = _show_url(record.event.url)

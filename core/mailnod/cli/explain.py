@@ -6,7 +6,7 @@ import re
 
 import click
 
-from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
+from mailnod.cli.context import CliContext, database_option, json_option, name_command, pass_cli
 from mailnod.cli.output import print_json
 from mailnod.cli.waiting import describe_waiting
 from mailnod.model import EventRecord
@@ -51,7 +51,8 @@ def _find(cli: CliContext, event_id: str) -> EventRecord:
     if not found:
         waiting = describe_waiting(cli)
         beside = f" ({waiting})" if waiting else ""
-        raise click.ClickException(f"no event's id begins with {prefix!r}; 'mailnod events --ids' shows them{beside}")
+        how = name_command("events --ids")
+        raise click.ClickException(f"no event's id begins with {prefix!r}; '{how}' shows them{beside}")
     if len(found) > 1:
         shown = ", ".join(record.event.id.hex() for record in found[:_MOST])
         more = " and more" if len(found) > _MOST else ""

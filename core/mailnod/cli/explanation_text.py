@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from mailnod.cli.context import name_command
 from mailnod.cli.explanation import Explanation, Neighbour, Reason, Step
 from mailnod.cli.output import clean, count, format_time, make_console
 from mailnod.model import Hit, Observation, Verdict
@@ -177,4 +178,4 @@ def _describe_today(explanation: Explanation) -> Iterator[str]:
     gained, lost = explanation.today_reasons
     yield from (f"gained {line.lstrip()}" for line in _describe_reasons(gained))
     yield from (f"lost {reason.code}: {reason.sentence}" for reason in lost)
-    yield "'mailnod rejudge' would make it so."
+    yield f"'{name_command('rejudge')}' would make it so."

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import click
 
-from mailnod.cli.context import CliContext, json_option, pass_cli
+from mailnod.cli.context import CliContext, json_option, name_command, pass_cli
 from mailnod.cli.output import print_json, print_table
 from mailnod.errors import ConfigurationError
 from mailnod.tokens import MAX_KEYS, Key, Keyring, KeyState, new_secret
@@ -28,7 +28,7 @@ _MEANINGS = {
 def _read_key_id(_context: click.Context, _argument: click.Parameter, text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 4) or int(text) >= MAX_KEYS:
         raise click.BadParameter(
-            f"{text!r} is no key id, a number from 0 to {MAX_KEYS - 1}; 'mailnod keys list' shows them"
+            f"{text!r} is no key id, a number from 0 to {MAX_KEYS - 1}; '{name_command('keys list')}' shows them"
         )
     return int(text)
 
@@ -50,13 +50,13 @@ def list_keys(cli: CliContext, *, as_json: bool) -> None:
         print_json({"derived": derived, "keys": [{"id": key.id, "state": key.state} for key in found]})
         return
     if not found:
-        click.echo("There are no keys; make one with 'mailnod keys new'.")
+        click.echo(f"There are no keys; make one with '{name_command('keys new')}'.")
         return
     title = "Keys, derived from the app's SECRET_KEY" if derived else "Keys"
     print_table(title, ("id", "state", "meaning"), [(key.id, key.state, _MEANINGS[key.state]) for key in found])
 
 
-@keys.command()
+@keys.command(short_help="Make a key that signs from now on.")
 @json_option
 @pass_cli
 def new(cli: CliContext, *, as_json: bool) -> None:
@@ -83,7 +83,7 @@ def retire(cli: CliContext, *, key_id: int, as_json: bool) -> None:
     _change_state(cli, key_id, KeyState.RETIRED, as_json=as_json)
 
 
-@keys.command()
+@keys.command(short_help="Answer a key's mail with 404, for a key that leaked.")
 @click.argument("key_id", metavar="ID", callback=_read_key_id)
 @json_option
 @pass_cli
@@ -100,7 +100,9 @@ def _change_state(cli: CliContext, key_id: int, state: KeyState, *, as_json: boo
         known = ", ".join(str(key.id) for key in old) or "none"
         raise ConfigurationError(f"MAILNOD_SECRET_KEYS has no key with the id {key_id}; known are {known}")
     if key.state is KeyState.SIGNING:
-        raise ConfigurationError(f"key {key_id} is the one that signs: make another with 'mailnod keys new' first")
+        raise ConfigurationError(
+            f"key {key_id} is the one that signs: make another with '{name_command('keys new')}' first"
+        )
     if key.state is KeyState.REVOKED and state is KeyState.RETIRED:
         raise ConfigurationError(f"key {key_id} is revoked; to retire it would let its links work again")
     changed = [replace(one, state=state) if one is key else one for one in old]

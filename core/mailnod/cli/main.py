@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mailnod.cli.context import CliContext
+from mailnod.cli.context import COMMAND_NAME, CliContext
 from mailnod.errors import ConfigurationError, TrackError
 
 __all__ = ["BUILT_IN", "CommandGroup", "cli"]
@@ -87,6 +87,7 @@ class CommandGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; Mailnod's errors become one line, with exit code 2 for the set-up and 1 at run time."""
+        ctx.meta[COMMAND_NAME] = ctx.command_path
         try:
             return super().invoke(ctx)
         except ConfigurationError as error:

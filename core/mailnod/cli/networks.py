@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import click
 
-from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
+from mailnod.cli.context import CliContext, database_option, json_option, name_command, pass_cli
 from mailnod.cli.output import format_time, print_json, print_table
 from mailnod.errors import NetworksError
 from mailnod.judge.lists import PUBLISHERS, Publisher, check_list, check_shrinking, read_plain
@@ -43,7 +44,7 @@ def networks() -> None:
     """
 
 
-@networks.command()
+@networks.command(short_help="Fetch the published lists and pack them.")
 @click.option(
     "--from-folder",
     "folder",
@@ -129,20 +130,21 @@ def show(cli: CliContext, *, as_json: bool) -> None:
         print_json({"file": path, "lists": rows})
     elif not parts:
         click.echo(
-            f"There is no {path}: coarse built-in blocks are used. Fetch the lists with 'mailnod networks update'."
+            f"There is no {path}: coarse built-in blocks are used. "
+            f"Fetch the lists with '{name_command('networks update')}'."
         )
     else:
         print_table(
             f"Networks in {path}",
-            ("name", "fetched", "rows", "blocks", "days old"),
+            ("name", "from", "fetched (UTC)", "rows", "blocks", "days old"),
             [
                 (
                     part.name,
-                    part.source,
+                    _shorten(part.source),
                     format_time(part.fetched_at),
                     f"{part.rows:,}",
                     f"{len(part.intervals):,}",
-                    age,
+                    str(age),
                 )
                 for part, age in ages
             ],
@@ -150,7 +152,7 @@ def show(cli: CliContext, *, as_json: bool) -> None:
         )
 
 
-@networks.command()
+@networks.command(short_help="Name the network that an address lies in.")
 @click.argument("ip")
 @database_option
 @json_option
@@ -177,6 +179,14 @@ def find(cli: CliContext, context: click.Context, *, ip: str, as_json: bool) -> 
         click.echo(f"{address} lies in {layer.name}, which the rules read as {layer.label} ({layer.source}; {known}).")
     if layer is None:
         context.exit(1)
+
+
+def _shorten(source: str) -> str:
+    """Return where a list came from as it fits a table: the host, or the first file."""
+    if "://" in source:
+        return urlsplit(source).netloc
+    first, *others = source.split(", ")
+    return f"{first} +{len(others)}" if others else first
 
 
 def _read_known(path: Path) -> list[Part]:

@@ -27,8 +27,7 @@ __all__ = ["snapshot"]
 def snapshot(cli: CliContext, *, target: Path, minimised: bool, force: bool, as_json: bool) -> None:
     """Copy the store into the file TARGET, in one state, while the app goes on.
 
-    Every command and the desktop inspector read the copy with --database TARGET. Hits that still lie in journals are
-    not in it.
+    Every command reads the copy with --database TARGET. Hits that still lie in journals are not in it.
     """
     if target.exists() and not force:
         raise click.ClickException(f"{str(target)!r} is there already; name another file, or replace it with --force")

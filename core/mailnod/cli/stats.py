@@ -20,13 +20,13 @@ __all__ = ["stats"]
 
 _COLUMNS = ("mails", "with pixel\nor links", "opened or\nclicked", "rate", "by\nmachines")
 _LINK_COLUMNS = ("mails clicked\nby people", "clicks of\npeople", "clicks of\nmachines")
-#: Whom events are of, people first, and what their column is called.
+#: Whom events are of, people first, and what their line is called.
 _AUDIENCES = {
     "human": "people",
     "machine": "machines",
-    "privacy": "privacy\nproxies",
-    "scanner": "scanners",
-    "bot": "other\nmachines",
+    "privacy": "- privacy proxies",
+    "scanner": "- scanners",
+    "bot": "- other machines",
     "observed": "all",
 }
 #: As many groups as one call gives.
@@ -39,9 +39,7 @@ _PAGE = 1_000
 @click.option(
     "--by",
     type=click.Choice(list(dict.fromkeys([*get_args(GroupBy), *get_args(BreakdownBy)]))),
-    default="all",
-    show_default=True,
-    help="One group per ...; month, class, client and device with --archive.",
+    help="One group per ...; month, class, client and device with --archive.  [default: all; month with --archive]",
 )
 @click.option(
     "--archive",
@@ -50,14 +48,14 @@ _PAGE = 1_000
 )
 @click.option("--limit", type=click.IntRange(1, _ALL), default=50, show_default=True, help="At most this many groups.")
 @click.option("--before", help="After the group of this name: the next page.")
-@click.option("--wide", is_flag=True, help="Show the kinds of machines too, as mails / events.")
+@click.option("--wide", is_flag=True, help="Show the kinds of machines too: a table for each group.")
 @export_options
 @json_option
 @pass_cli
 def stats(
     cli: CliContext,
     *,
-    by: GroupBy | BreakdownBy,
+    by: GroupBy | BreakdownBy | None,
     archive: Path | None,
     limit: int,
     before: str | None,
@@ -73,6 +71,7 @@ def stats(
     (clicks) by machines. A fetch by a privacy proxy says nothing of a person and counts as a machine's.
     """
     export = read_export(csv_path, jsonl_path, as_json=as_json)
+    by = by or ("all" if archive is None else "month")
     if archive is not None:
         if by not in get_args(BreakdownBy) or before is not None or wide or export is not None:
             raise click.UsageError(
@@ -132,13 +131,30 @@ def _list_lines_of(store: Store, by: GroupBy, before: str | None) -> Iterator[Me
 
 
 def _print_wide(by: GroupBy, found: Sequence[Metrics]) -> None:
-    rows = []
+    from rich.text import Text
+
+    kinds = {"opens": ("mails\nopened", "opens"), "clicks": ("mails\nclicked", "clicks")}
+    if by == "link":
+        del kinds["opens"]
+    columns = ("by", *(heading for pair in kinds.values() for heading in pair))
     for line in found:
-        for kind, carried in (("opens", line.deliveries_with_pixel), ("clicks", line.deliveries_with_links)):
-            counts = ((getattr(line, f"{who}_{kind}_unique"), getattr(line, f"{who}_{kind}")) for who in _AUDIENCES)
-            rows.append((line.key, kind, carried, *(f"{mails} / {events}" for mails, events in counts)))
-    columns = (by, "", "carried", *(name for name in _AUDIENCES.values()))
-    print_table("Opens and clicks, as mails / events", columns, rows, numbers=len(_AUDIENCES) + 1)
+        if by != "all":
+            make_console().print(Text(clean(line.key), style="bold"), soft_wrap=True)
+        rows = [
+            (name, *(f"{getattr(line, f'{who}_{kind}{end}'):,}" for kind in kinds for end in ("_unique", "")))
+            for who, name in _AUDIENCES.items()
+        ]
+        print_table(_say_carried(by, line), columns, rows, numbers=len(columns) - 1)
+        click.echo()
+
+
+def _say_carried(by: GroupBy, line: Metrics) -> str:
+    if by == "link":
+        return "Clicks"
+    return (
+        f"{count(line.deliveries, 'mail')}: {line.deliveries_with_pixel:,} with pixel, "
+        f"{line.deliveries_with_links:,} with links"
+    )
 
 
 def _print_groups(by: GroupBy, found: Sequence[Metrics]) -> None:

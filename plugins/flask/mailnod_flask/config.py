@@ -67,7 +67,8 @@ def _find_doubts(app: Flask, tracker: Tracker) -> list[str]:
     if tracker.keyring.derived:
         doubts.append(
             "MAILNOD_SECRET_KEYS is not set, so the keys are derived from SECRET_KEY: changing that without "
-            "SECRET_KEY_FALLBACKS breaks the links in mail already sent; 'mailnod keys new' makes keys of their own"
+            "SECRET_KEY_FALLBACKS breaks the links in mail already sent; 'flask mailnod keys new' makes keys of their "
+            "own that keep these"
         )
     stated = _read_raw_routes(app)
     silent = (

@@ -80,3 +80,12 @@ def test_only_bare_addresses_are_taken(run: Run, address: str) -> None:
 def test_json_is_all_there_is(run: Run) -> None:
     """With --json standard output is one JSON value."""
     assert json.loads(run("consent", "grant", "ada@example.com", "--json").stdout)["opens"] == "granted"
+
+
+def test_purpose_that_no_route_has_is_said(run: Run) -> None:
+    """A consent that lets nothing be tracked is recorded as it was given, with a warning beside it."""
+    result = run("consent", "grant", "ada@example.com", "--purpose", "newsletters")
+    assert result.exit_code == 0
+    assert "no route that tracks asks for 'newsletters'; --purpose takes 'statistics'" in result.stderr
+    assert state(run, "--purpose", "newsletters") == ("granted", "granted")
+    assert run("consent", "grant", "ada@example.com").stderr == ""

@@ -76,3 +76,10 @@ def test_doctor_warns_of_derived_keys(run_in_app: Run, campaign: None) -> None:
 def test_app_s_plugins_are_listed(run_in_app: Run) -> None:
     """The plugins are those of the app's tracker."""
     assert "ConsentStore" in run_in_app("plugins").output
+
+
+def test_hints_name_commands_as_they_were_called(tracker: Tracker) -> None:
+    """A hint that left "flask" out would lead past the app's settings."""
+    obj = CliContext(tracker=tracker)
+    shown = CliRunner().invoke(cli, ["networks", "show"], obj=obj, prog_name="flask mailnod").stdout
+    assert "'flask mailnod networks update'" in shown

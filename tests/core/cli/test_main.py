@@ -27,6 +27,12 @@ def test_overview_lists_every_command(run: Run) -> None:
         assert summary in result.output
 
 
+@pytest.mark.parametrize("group", ["", "consent", "keys", "networks"])
+def test_no_summary_is_cut_off(run: Run, group: str) -> None:
+    """Each summary in an overview is a whole sentence."""
+    assert "..." not in run(*filter(None, [group]), "--help", width=80).output.partition("Commands:")[2]
+
+
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_each_command_is_where_the_table_says(run: Run, name: str) -> None:
     """Every built-in command can be imported, bears its name, and has help."""

@@ -140,7 +140,9 @@ def test_lists_are_shown_with_their_age(run: Run, folder: Path, clock: Any) -> N
         ("google-cloud", 60, 60, 3),
         ("linode", 100, 100, 3),
     ]
-    assert "google-cloud" in run("networks", "show").stdout
+    shown = run("networks", "show", width=80).stdout
+    assert "google-cloud " in shown
+    assert "days old" in shown
 
 
 def test_address_is_named(run: Run) -> None:

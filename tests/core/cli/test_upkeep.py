@@ -56,6 +56,7 @@ def test_statistics_span_archive_and_store(run: Run, clock: FrozenClock, tmp_pat
     run("archive", folder, "--older-than", "20")
     (month,) = json.loads(run("stats", "--archive", folder, "--by", "month", "--json").stdout)
     (counted,) = json.loads(run("stats", "--json").stdout)
+    assert month["key"] in run("stats", "--archive", folder).stdout
     assert month.items() - {("key", month["key"])} <= counted.items()
     assert "genuine" in run("stats", "--archive", folder, "--by", "class").stdout
     assert "--by month needs --archive" in run("stats", "--by", "month").stderr
@@ -73,6 +74,7 @@ def test_snapshot_is_read_like_the_store(run: Run, tmp_path: Path) -> None:
     assert "--force" in refused.stderr
     assert json.loads(run("snapshot", target, "--minimised", "--force", "--json").stdout)["minimised"] is True
     assert {e["recipient"] for e in json.loads(run("events", "--json", "--database", target).stdout)} <= {"", None}
+    assert "erased" in run("events", "--database", target).stdout
 
 
 def test_snapshot_of_itself_is_refused(run: Run, campaign: None, environ: dict[str, str]) -> None:

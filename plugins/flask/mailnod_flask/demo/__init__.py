@@ -12,7 +12,7 @@ from mailnod import ConfigurationError
 __all__ = ["demo"]
 
 
-@click.command()
+@click.command(short_help="Send, open, click, and show what is counted.")
 @click.option(
     "--database",
     type=click.Path(dir_okay=False, path_type=Path),
