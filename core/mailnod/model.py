@@ -296,8 +296,8 @@ class Link(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
+# A tuple, because one is made of each hit, in a quarter of the time that a frozen dataclass takes.
+class Claims(NamedTuple):
     """What a genuine token says."""
 
     delivery_id: bytes

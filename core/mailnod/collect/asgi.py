@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from mailnod.collect.collector import NOT_FOUND, PIXEL_REPLY, Request
 from mailnod.collect.operations import Operations
-from mailnod.collect.paths import SHORT_LINK, cut_any, cut_prefix, quote_path, read_prefixes
+from mailnod.collect.paths import SHORT_LINK, cut_any, cut_prefix, is_plain, quote_path, read_prefixes
 from mailnod.collect.ticks import Recording, Ticks
 from mailnod.model import Recorded, Reply
 
@@ -168,4 +168,4 @@ def _get_path(scope: Scope) -> str:
         # The path holds the root path by the specification, and does not with some older servers.
         if path != root and not path.startswith(f"{root}/"):
             path = root + path
-    return quote_path(path.encode("utf-8", "replace"))
+    return path if is_plain(path) else quote_path(path.encode("utf-8", "replace"))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
-__all__ = ["MAX_TARGET_CHARS", "SHORT_LINK", "cut_any", "cut_prefix", "quote_path", "read_prefixes"]
+__all__ = ["MAX_TARGET_CHARS", "SHORT_LINK", "cut_any", "cut_prefix", "is_plain", "quote_path", "read_prefixes"]
 
 #: The longest path and query that is looked at, in characters; links that we make have at most 2,000.
 MAX_TARGET_CHARS = 8192
@@ -17,8 +17,8 @@ SHORT_LINK = re.compile(r"/c/([^/.]+)\.([0-9]{1,6})", re.ASCII)
 #: What our own paths look like; beside an app that has the whole host, nothing else is taken from it.
 _OURS = re.compile(r"/o/[\w-]{32}\.gif|/c/[\w-]{32}\.[0-9]{1,6}(\.[\w-]{16})?", re.ASCII)
 
-#: A path that quoting leaves as it is, which takes longer than to see it.
-_PLAIN = re.compile(rb"[\w./~-]*", re.ASCII)
+#: A path that quoting leaves as it is.
+_PLAIN = re.compile(r"[\w./~-]*", re.ASCII)
 
 
 def read_prefixes(base_urls: Sequence[str]) -> tuple[str, ...]:
@@ -47,6 +47,11 @@ def cut_any(path: str) -> str | None:
     return path[cut:] if cut >= 0 else None
 
 
+def is_plain(path: str) -> bool:
+    """Return whether :func:`quote_path` would leave a path as it is, which takes longer to do than to see."""
+    return len(path) <= MAX_TARGET_CHARS and _PLAIN.fullmatch(path) is not None
+
+
 def quote_path(decoded: bytes) -> str:
     """Return the path that a server has percent-decoded as it came in, as far as our own characters are concerned.
 
@@ -54,4 +59,4 @@ def quote_path(decoded: bytes) -> str:
     """
     # One more is kept, by which it is seen that there was too much.
     decoded = decoded[: MAX_TARGET_CHARS + 1]
-    return decoded.decode("ascii") if _PLAIN.fullmatch(decoded) else quote(decoded, safe="/~")
+    return quote(decoded, safe="/~")

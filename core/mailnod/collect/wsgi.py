@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from mailnod.collect.collector import NOT_FOUND, Request
-from mailnod.collect.paths import cut_any, cut_prefix, quote_path, read_prefixes
+from mailnod.collect.paths import cut_any, cut_prefix, is_plain, quote_path, read_prefixes
 from mailnod.model import Reply
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _answer(collect: Collect, path: str, environ: WSGIEnvironment, start_respons
 def _get_path(environ: WSGIEnvironment) -> str:
     # WSGI hands bytes over as Latin-1 (PEP 3333).
     path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    return quote_path(path.encode("latin-1", "replace"))
+    return path if is_plain(path) else quote_path(path.encode("latin-1", "replace"))
 
 
 def _read_headers(environ: WSGIEnvironment) -> Iterator[tuple[str, str]]:
