@@ -189,11 +189,6 @@ class Worker:
         self._swept_at = now if swept.clean else now - timedelta(seconds=SWEEP_S - SWEEP_AGAIN_S)
         return swept.minimised
 
-    def _notify_recorded(self) -> Callable[..., None] | None:
-        if not self._plugins.has("observation_recorded"):
-            return None
-        return lambda observation: self._plugins.notify("observation_recorded", observation=observation)
-
     def _judge_batch(self, due: Sequence[Observation], mark: int, holder: str) -> list[Publication]:
         windows = self._store.get_windows(due)
         judgements = [(o, self._judge(o, window)) for o, window in zip(due, windows, strict=True)]
