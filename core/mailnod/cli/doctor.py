@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import os
 import platform
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -21,12 +22,15 @@ from mailnod.errors import ConfigurationError, NetworksError, StoreError
 from mailnod.settings import PREFIX, SETTINGS, Settings
 from mailnod.store.base import Store
 
-__all__ = ["doctor"]
+__all__ = ["check_space", "doctor"]
 
 #: Names in the environment that look like settings, and belong to the project's own tests.
 _OURS = {"MAILNOD_SHARED", "MAILNOD_REQUIRE_ALL", "MAILNOD_TEST_POSTGRES"}
 #: Published lists of networks change every week; after this many days too much is missing.
 _OLD_DAYS = 60
+#: Below this much room a disk counts as nearly full.
+_LEAST_FREE_BYTES = 64_000_000
+
 _PACKAGES = (
     "mailnod",
     "sqlite-utils",
@@ -91,6 +95,7 @@ def _examine(cli: CliContext) -> Iterator[Finding]:
     yield from _check_networks(settings.networks_file, now=cli.clock.now())
     yield from _check_engine()
     yield from _check_spool(settings)
+    yield from check_space([settings.local_path, settings.journal_folder])
     yield from _check_health(settings)
 
 
@@ -268,6 +273,23 @@ def _check_spool(settings: Settings) -> Iterator[Finding]:
         )
     elif usable:
         yield _ok("spool", f"{usable[0]}, empty")
+
+
+def check_space(paths: Iterable[Path], *, least_bytes: int = _LEAST_FREE_BYTES) -> Iterator[Finding]:
+    """Find disks that are nearly full, each once.
+
+    :param paths: what is written to, be it there or not yet.
+    :param least_bytes: how much room is enough.
+    """
+    seen = set[int]()
+    for path in paths:
+        place = next((folder for folder in (path, *path.absolute().parents) if folder.exists()), None)
+        if place is None or place.stat().st_dev in seen:
+            continue
+        seen.add(place.stat().st_dev)
+        free = shutil.disk_usage(place).free
+        if free < least_bytes:
+            yield _warning("space", f"{free / 1e6:.1f} MB are free on the disk of {path}: make room")
 
 
 def _check_health(settings: Settings) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailnod.cli.context import CliContext, database_option, pass_cli
+from mailnod.cli.context import CliContext, database_option, name_command, pass_cli
 from mailnod.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -117,7 +117,13 @@ def serve(
         where = f"unix:{uds}" if uds else f"http://{host}:{port}"
         click.echo(f"Collecting on {where} into {cli.settings.database}; stop with Ctrl-C.", err=True)
         server = _make_server(host=host, port=port, uds=uds, workers=workers)
-        server.serve(target_loader=partial(load, folder=str(folder)), wrap_loader=False)
+        try:
+            server.serve(target_loader=partial(load, folder=str(folder)), wrap_loader=False)
+        except SystemExit as ended:
+            # The server ends so, and in silence, where a process that answers dies again as soon as it was started.
+            raise click.ClickException(
+                f"a process that answers ended by itself: see what it said above, and '{name_command('doctor')}'"
+            ) from ended
     click.echo("Stopped.", err=True)
 
 

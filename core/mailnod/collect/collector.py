@@ -310,7 +310,7 @@ class Collector:
             self._journal.lose(kind, number)
         before, self.lost = self.lost, self.lost + len(kinds)
         if before == 0 or before // 1000 < self.lost // 1000:
-            log.error("%d hits were answered and not recorded: %s", self.lost, describe_error(error))
+            log.error("hits were answered and not recorded, %d so far: %s", self.lost, describe_error(error))
 
 
 def _refuse(request: Request, headers: Headers) -> Reply | None:

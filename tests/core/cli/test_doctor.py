@@ -12,6 +12,7 @@ from click.testing import Result
 
 from contracts.store_contract import T0, make_observation
 from mailnod import Tracker
+from mailnod.cli.doctor import check_space
 from mailnod.judge.networks import Part
 from mailnod.judge.packed import write_packed
 from mailnod.model import Overflow
@@ -110,6 +111,15 @@ def test_spool_that_cannot_be_made_is_a_warning(run: Run, environ: dict[str, str
     (tmp_path / "file").touch()
     environ["MAILNOD_SPOOL"] = str(tmp_path / "file" / "spool")
     assert examine(run, exit_code=0) == {"spool": "warning"}
+
+
+def test_disk_without_room_is_a_warning(tmp_path: Path) -> None:
+    """A disk that is nearly full is named once, by what is to be written there; one with room is not."""
+    paths = [tmp_path / "mailnod.db", tmp_path / "mailnod.db.journals"]
+    assert list(check_space(paths, least_bytes=0)) == []
+    (finding,) = check_space(paths, least_bytes=2**62)
+    assert (finding.level, finding.subject) == ("warning", "space")
+    assert f"MB are free on the disk of {paths[0]}" in finding.detail
 
 
 def test_lost_and_capped_hits_show(run: Run, tracker: Tracker, campaign: None) -> None:

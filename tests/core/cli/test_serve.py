@@ -307,3 +307,21 @@ def test_missing_server_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatc
     result = run("serve")
     assert result.exit_code == 2
     assert "mailnod[serve]" in result.output
+
+
+def test_processes_that_cannot_start_are_said(environ: dict[str, str], tmp_path: Path) -> None:
+    """Where no process that answers lives, the command ends with 1 and says where to look."""
+    dying = "import os, sys\nif '--multiprocessing-fork' in sys.orig_argv: os._exit(3)\n"
+    (tmp_path / "sitecustomize.py").write_text(dying, encoding="utf-8")
+    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+    arguments = [sys.executable, "-c", CODE, "serve", "--port", str(find_port())]
+    ended = subprocess.run(
+        arguments,
+        env={**os.environ, **environ, "PYTHONPATH": path},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "'mailnod doctor'" in ended.stderr
