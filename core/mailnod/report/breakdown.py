@@ -10,7 +10,7 @@ from typing import Literal
 
 from mailnod.errors import ConfigurationError
 from mailnod.model import EventFilter, EventRecord
-from mailnod.report.parquet import connect, write_part
+from mailnod.report.parquet import connect, quote_path, write_part
 from mailnod.store.base import Store
 
 __all__ = ["BreakdownBy", "BreakdownLine", "break_down"]
@@ -48,11 +48,14 @@ class BreakdownLine:
 def break_down(store: Store, folder: Path, *, by: BreakdownBy, limit: int = 100) -> list[BreakdownLine]:
     """Return the counts of the largest groups, tests left out; months come newest first.
 
+    What an interrupted run has written and not yet removed counts once.
+
     :param folder: an archive, as :func:`mailnod.report.archive.archive` writes it.
     :raises ConfigurationError: DuckDB is not installed, or the folder is no archive.
     :raises StoreError: the store cannot be read.
     """
-    if not any(folder.glob("month=*/*.parquet")):
+    parts = sorted(folder.glob("month=*/*.parquet"))
+    if not parts:
         raise ConfigurationError(f"{str(folder)!r} holds no archive: name a folder that 'mailnod archive' wrote to")
     with tempfile.TemporaryDirectory(prefix="mailnod-") as temporary, connect() as connection:
         present = Path(temporary) / "present.parquet"
@@ -60,17 +63,21 @@ def break_down(store: Store, folder: Path, *, by: BreakdownBy, limit: int = 100)
         order = "key DESC" if by == "month" else "count(*) DESC, key"
         rows = connection.execute(
             f"""
+            WITH archived AS (SELECT * FROM read_parquet($parts, hive_partitioning = false))
             SELECT coalesce({_KEYS[by]}, '') AS key,
                 count(*) FILTER (human AND opened), count(DISTINCT delivery) FILTER (human AND opened),
                 count(*) FILTER (human AND NOT opened), count(DISTINCT delivery) FILTER (human AND NOT opened),
                 count(*) FILTER (machine AND opened), count(*) FILTER (machine AND NOT opened)
             FROM (
                 SELECT *, type = 'message.opened' AS opened, counts_for_metrics AND NOT machine AS human
-                FROM read_parquet($files, hive_partitioning = false) WHERE NOT test
+                FROM (
+                    SELECT * FROM archived
+                    UNION ALL BY NAME SELECT * FROM read_parquet($present) WHERE id NOT IN (SELECT id FROM archived)
+                ) WHERE NOT test
             )
             GROUP BY key ORDER BY {order} LIMIT $limit
             """,  # noqa: S608
-            {"files": [str(folder / "month=*" / "*.parquet"), str(present)], "limit": limit},
+            {"parts": [quote_path(part) for part in parts], "present": quote_path(present), "limit": limit},
         ).fetchall()
     names = list(BreakdownLine.__dataclass_fields__)
     return [BreakdownLine(**dict(zip(names, row, strict=True))) for row in rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC
@@ -16,7 +17,7 @@ from mailnod.model import EventRecord
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["COLUMNS", "connect", "read_ids", "write_part"]
+__all__ = ["COLUMNS", "connect", "quote_path", "read_ids", "write_part"]
 
 #: The columns of a part and their types. No address, Message-ID, subject, metadata, IP address, user agent or header is
 #: among them, and of a link neither query nor fragment: an erasure in the store needs no file to be written again. What
@@ -62,7 +63,14 @@ def connect() -> duckdb.DuckDBPyConnection:
         raise ConfigurationError("the archive needs DuckDB; install it with: pip install 'mailnod[archive]'") from None
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
     connection.execute(f"SET memory_limit = '{_MEMORY}'")
+    # What does not fit would lie in the working directory.
+    connection.execute("SET temp_directory = '{}'".format(tempfile.gettempdir().replace("'", "''")))
     return connection
+
+
+def quote_path(path: Path) -> str:
+    """Return a path as DuckDB reads files by, which takes some characters for a pattern."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", str(path))
 
 
 def write_part(records: Iterable[EventRecord], target: Path, *, check: Callable[[], None] = lambda: None) -> int:
@@ -84,9 +92,9 @@ def write_part(records: Iterable[EventRecord], target: Path, *, check: Callable[
         name = str(beside).replace("'", "''")
         connection.execute(
             f"COPY (SELECT * FROM {read}) TO '{name}' (FORMAT parquet, COMPRESSION zstd)",  # noqa: S608
-            {"rows": str(rows), "null": _NULL},
+            {"rows": quote_path(rows), "null": _NULL},
         )
-        ((written,),) = connection.execute("SELECT count(*) FROM read_parquet($1)", [str(beside)]).fetchall()
+        ((written,),) = connection.execute("SELECT count(*) FROM read_parquet($1)", [quote_path(beside)]).fetchall()
     beside.chmod(0o600)
     _sync(beside)
     check()
@@ -98,7 +106,9 @@ def write_part(records: Iterable[EventRecord], target: Path, *, check: Callable[
 def read_ids(part: Path) -> list[bytes]:
     """Return the ids of the events in a part."""
     with connect() as connection:
-        return [id_.bytes for (id_,) in connection.execute("SELECT id FROM read_parquet($1)", [str(part)]).fetchall()]
+        return [
+            id_.bytes for (id_,) in connection.execute("SELECT id FROM read_parquet($1)", [quote_path(part)]).fetchall()
+        ]
 
 
 def _write_row(record: EventRecord) -> Sequence[object]:

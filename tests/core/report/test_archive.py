@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from mailnod.model import EventFilter
 from mailnod.report import archive as module
 from mailnod.report.archive import Archived, archive
 from mailnod.report.breakdown import break_down
-from mailnod.report.parquet import COLUMNS, connect, write_part
+from mailnod.report.parquet import COLUMNS, connect, read_ids, write_part
 
 if TYPE_CHECKING:
     Site = Any
@@ -191,6 +192,16 @@ def test_breakdown_counts_archive_and_store_together(old_site: Site) -> None:
     (campaign,) = break_down(old_site.tracker.store, old_site.folder / "old", by="campaign")
     assert campaign.key == "spring"
     assert campaign.human_opens_unique in (0, 4)
+
+
+def test_breakdown_counts_what_was_half_moved_once(old_site: Site, tmp_path: Path) -> None:
+    """Events that lie in a file and still in the store count once, and the folder may have any name."""
+    folder = tmp_path / "old [2026]* 'all'?"
+    records = old_site.tracker.store.get_events(EventFilter())
+    write_part(records[3:], folder / "month=2026-01" / "part.parquet")
+    assert len(read_ids(folder / "month=2026-01" / "part.parquet")) == 13
+    (line,) = break_down(old_site.tracker.store, folder, by="campaign")
+    assert line.human_opens + line.machine_opens == 16
 
 
 def test_breakdown_of_no_archive_is_refused(old_site: Site) -> None:
