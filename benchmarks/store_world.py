@@ -22,9 +22,11 @@ from mailnod.model import (
     Verdict,
 )
 from mailnod.store import names, slots
+from mailnod.store.consents import get_key
 from mailnod.store.ids import new_id
 from mailnod.store.rows import to_micros
 from mailnod.store.sqlite import SQLiteStore
+from mailnod.store.traces import hash_ip
 
 CAMPAIGNS = 100
 EVENTS_EACH = 4
@@ -180,8 +182,9 @@ def fill_in_bulk(world: World, connection: sqlite3.Connection) -> Iterator[int]:
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA cache_size = -800000")
     verdicts = [names.intern_verdict(connection, verdict) for verdict in world.verdicts]
-    agents = [names.intern_text(connection, "user_agents", agent) for agent in AGENTS]
-    headers = [names.intern_text(connection, "header_sets", json.dumps(headers)) for headers in HEADERS]
+    key = get_key(connection)
+    agents = [names.intern_raw(connection, "user_agents", agent, key=key) for agent in AGENTS]
+    headers = [names.intern_raw(connection, "header_sets", json.dumps(headers), key=key) for headers in HEADERS]
     _add_people(world, connection)
     done = 0
     for campaign in range(CAMPAIGNS):
@@ -203,13 +206,13 @@ def fill_in_bulk(world: World, connection: sqlite3.Connection) -> Iterator[int]:
             )
             if raw:
                 address = f"198.51.{pick.randrange(256)}.{pick.randrange(256)}"
-                signals.append((slot, address, pick.choice(agents), pick.choice(headers)))
+                signals.append((slot, address, hash_ip(address, key=key), pick.choice(agents), pick.choice(headers)))
         connection.executemany(
             "INSERT INTO observations (slot, id, delivery, kind, link_index, link_id, rest, method, checked) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 1)",
             observations,
         )
-        connection.executemany("INSERT INTO signals VALUES (?, ?, ?, ?)", signals)
+        connection.executemany("INSERT INTO signals VALUES (?, ?, ?, ?, ?)", signals)
         connection.executemany(
             "INSERT INTO events (slot, verdict_id, first, mailing_id, delay, revision) VALUES (?, ?, ?, ?, ?, 0)",
             events,

@@ -13,16 +13,14 @@ from typing import Literal
 from mailnod.model import Traces, Verdict
 from mailnod.store.rows import VERDICT_COLUMNS, list_columns, write_verdict
 
-__all__ = ["intern_features", "intern_mailing", "intern_text", "intern_verdict"]
+__all__ = ["intern_features", "intern_mailing", "intern_raw", "intern_text", "intern_verdict"]
 
 #: The tables, and the column that holds the text.
-Table = Literal["domains", "names", "links", "user_agents", "header_sets", "features"]
+Table = Literal["domains", "names", "links", "features"]
 _COLUMNS: dict[Table, str] = {
     "domains": "name",
     "names": "name",
     "links": "value",
-    "user_agents": "value",
-    "header_sets": "value",
     "features": "value",
 }
 _FIND = {table: f"SELECT id FROM {table} WHERE {column} = ?" for table, column in _COLUMNS.items()}
@@ -39,6 +37,19 @@ _ADD_VERDICT = f"""
 def intern_text(connection: sqlite3.Connection, table: Table, text: str) -> int:
     """Return the number of a text, which is added where it is new."""
     return _intern(connection, _FIND[table], _ADD[table], (text,))
+
+
+def intern_raw(
+    connection: sqlite3.Connection, table: Literal["user_agents", "header_sets"], text: str, *, key: bytes
+) -> int:
+    """Return the number of a text that will be erased, which is added where it is new.
+
+    :param key: the store's, under which the text is hashed.
+    """
+    digest = hashlib.blake2b(text.encode(), key=key, digest_size=16, person=b"raw text").digest()
+    found = connection.execute(f"SELECT id FROM {table} WHERE hash = ?", (digest,)).fetchone()
+    add = f"INSERT INTO {table} (hash, value) VALUES (?, ?) RETURNING id"
+    return int((found or connection.execute(add, (digest, text)).fetchall()[0])[0])
 
 
 def intern_features(connection: sqlite3.Connection, traces: Traces) -> int:

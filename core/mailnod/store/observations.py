@@ -14,10 +14,10 @@ from typing import Any
 from mailnod.model import Hit, Kind, Observation, Window
 from mailnod.store import deliveries, slots
 from mailnod.store.consents import get_key
-from mailnod.store.names import intern_features, intern_text
+from mailnod.store.names import intern_features, intern_raw, intern_text
 from mailnod.store.rollups import name_link
 from mailnod.store.rows import OBSERVATION_COLUMNS, from_micros, to_micros, to_text, write_observation
-from mailnod.store.traces import make_traces
+from mailnod.store.traces import hash_ip, make_traces
 from mailnod.store.windows import (
     MAX_INTEGER,
     MIN_INTEGER,
@@ -87,7 +87,7 @@ _NEWER = """
     WHERE arrivals.seq > ?
 """
 #: Where rows lie near each other: those of one delivery, and those of one address.
-_NEAR = {"delivery": "observations WHERE delivery = ? AND slot", "ip": "signals WHERE ip = ? AND slot"}
+_NEAR = {"delivery": "observations WHERE delivery = ? AND slot", "ip": "signals WHERE ip_hash = ? AND slot"}
 _QUEUE_JUDGED = {
     column: f"""
         INSERT INTO queue (slot, due_at)
@@ -112,7 +112,7 @@ def add_observations(
     new = [observation for observation in observations if _add(connection, observation, settle_micros, key)]
     _forget_arrivals(connection)
     by_delivery = [(_refer(connection, observation.delivery_id), observation) for observation in new]
-    by_ip = [(to_text(observation.hit.ip), observation) for observation in new if observation.hit.ip is not None]
+    by_ip = [(_hash_ip(o, key), o) for o in new if o.hit.ip is not None]
     _queue_judged(connection, "delivery", by_delivery, reach=SAME_DELIVERY_MICROS, settle_micros=settle_micros)
     _queue_judged(connection, "ip", by_ip, reach=SAME_IP_MICROS, settle_micros=settle_micros)
     return new
@@ -236,7 +236,7 @@ def _add(connection: sqlite3.Connection, observation: Observation, settle_micros
         intern_features(connection, traces),
     )
     connection.execute(_INSERT, row)
-    _add_signals(connection, slot, observation)
+    _add_signals(connection, slot, observation, key)
     due_at = to_micros(hit.received_at) + settle_micros
     connection.execute("INSERT INTO queue (slot, due_at) VALUES (?, ?)", (slot, due_at))
     connection.execute("INSERT INTO arrivals (slot) VALUES (?)", (slot,))
@@ -256,19 +256,25 @@ def _take_slot(connection: sqlite3.Connection, micros: int) -> int:
         micros += 1
 
 
-def _add_signals(connection: sqlite3.Connection, slot: int, observation: Observation) -> None:
+def _hash_ip(observation: Observation, key: bytes) -> bytes | None:
+    ip = observation.hit.ip
+    return None if ip is None else hash_ip(to_text(ip), key=key)
+
+
+def _add_signals(connection: sqlite3.Connection, slot: int, observation: Observation, key: bytes) -> None:
     """Keep what came with a hit besides itself; captured headers and user agents are few, so each is kept once."""
     row = dict(zip(OBSERVATION_COLUMNS, write_observation(observation), strict=True))
     ip, user_agent, headers = row["ip"], row["user_agent"], row["headers"]
     if ip is None and user_agent is None and headers is None:
         return
     connection.execute(
-        "INSERT INTO signals (slot, ip, user_agent_id, headers_id) VALUES (?, ?, ?, ?)",
+        "INSERT INTO signals (slot, ip, ip_hash, user_agent_id, headers_id) VALUES (?, ?, ?, ?, ?)",
         (
             slot,
             ip,
-            None if user_agent is None else intern_text(connection, "user_agents", user_agent),
-            None if headers is None else intern_text(connection, "header_sets", headers),
+            _hash_ip(observation, key),
+            None if user_agent is None else intern_raw(connection, "user_agents", user_agent, key=key),
+            None if headers is None else intern_raw(connection, "header_sets", headers, key=key),
         ),
     )
 
@@ -305,7 +311,7 @@ def _find_near(connection: sqlite3.Connection, observation: Observation) -> Iter
     here = slots.to_slot(at)
     for column, value, reach in (
         ("delivery", _refer(connection, observation.delivery_id), SAME_DELIVERY_MICROS),
-        ("ip", observation.hit.ip, SAME_IP_MICROS),
+        ("ip", _hash_ip(observation, get_key(connection)), SAME_IP_MICROS),
     ):
         if value is None:
             continue

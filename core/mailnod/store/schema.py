@@ -178,22 +178,26 @@ BEGIN
     SELECT raise(ABORT, 'raw facts are never edited');
 END;
 
--- What a client says of itself and where it comes from, in rows that can go while their hits stay.
+-- What a client says of itself and where it comes from, in rows that can go while their hits stay. Indexes know keyed
+-- hashes alone: pages that split for a key from the middle keep bytes of what moved, which no deletion overwrites.
 CREATE TABLE user_agents (
     id INTEGER PRIMARY KEY,
-    value TEXT NOT NULL UNIQUE
+    hash BLOB NOT NULL UNIQUE,
+    value TEXT NOT NULL
 ) STRICT;
 CREATE TABLE header_sets (
     id INTEGER PRIMARY KEY,
-    value TEXT NOT NULL UNIQUE
+    hash BLOB NOT NULL UNIQUE,
+    value TEXT NOT NULL
 ) STRICT;
 CREATE TABLE signals (
     slot INTEGER PRIMARY KEY REFERENCES observations (slot) ON DELETE CASCADE,
     ip TEXT,
+    ip_hash BLOB,
     user_agent_id INTEGER REFERENCES user_agents (id),
     headers_id INTEGER REFERENCES header_sets (id)
 ) STRICT;
-CREATE INDEX signals_by_ip ON signals (ip) WHERE ip IS NOT NULL;
+CREATE INDEX signals_by_ip ON signals (ip_hash) WHERE ip_hash IS NOT NULL;
 CREATE INDEX signals_by_user_agent ON signals (user_agent_id) WHERE user_agent_id IS NOT NULL;
 CREATE INDEX signals_by_headers ON signals (headers_id) WHERE headers_id IS NOT NULL;
 

@@ -243,7 +243,9 @@ class SQLiteStore:
             return retention.get_traces(connection, observation_id)
 
     def scrub(self) -> bool:
-        """Empty the write-ahead log; deleted rows are overwritten as they go."""
+        """Empty the write-ahead log; deleted rows are overwritten as they go, and what has moved before it is here."""
+        with self._database.write() as connection:
+            retention.rewrite_raw(connection)
         return self._database.truncate_log()
 
     def remove_events(self, observation_ids: Sequence[bytes]) -> int:

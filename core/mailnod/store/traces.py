@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 from mailnod.model import Hit, Traces
 
-__all__ = ["make_traces"]
+__all__ = ["hash_ip", "make_traces"]
 
 #: Enough to tell the addresses of one store apart, and few enough to keep one with each hit.
 _HASH_BYTES = 6
@@ -20,11 +20,16 @@ def make_traces(hit: Hit, *, key: bytes, name_network: Callable[[str], str | Non
     :param name_network: names the class of the network of an address.
     """
     return Traces(
-        ip_hash=_hash(hit.ip, key, b"ip"),
+        ip_hash=hash_ip(hit.ip, key=key),
         user_agent_hash=_hash(hit.user_agent, key, b"user agent"),
         network=None if hit.ip is None else name_network(hit.ip),
         header_names=tuple(sorted(hit.headers or ())),
     )
+
+
+def hash_ip(ip: str | None, *, key: bytes) -> bytes | None:
+    """Return the hash under which an address is looked for; None where there is none."""
+    return _hash(ip, key, b"ip")
 
 
 def _hash(value: str | None, key: bytes, label: bytes) -> bytes | None:

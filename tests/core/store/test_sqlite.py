@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import subprocess
 import sys
@@ -365,6 +366,35 @@ def test_user_agents_are_stored_once(database: Path, store: SQLiteStore) -> None
     store.add_observations([make_observation(b"8 bytes.", user_agent="Mail") for _ in range(100)], settle_s=0)
     with store._database.read() as connection:
         assert connection.execute("SELECT value FROM user_agents").fetchall() == [("Mail",)]
+
+
+def test_no_page_keeps_bytes_of_what_was_erased(database: Path, store: SQLiteStore) -> None:
+    """Of thousands of clients none can be found in the file once their hits are minimised, however pages split."""
+    pick = random.Random(7)
+    delivery = make_delivery()
+    store.add_deliveries([delivery])
+    clients = [f"{pick.getrandbits(64):016x}" for _ in range(2_000)]
+    for start in range(0, len(clients), 250):
+        hits = [
+            make_observation(
+                delivery.id,
+                at=after(3600 * (start + number)),
+                ip=f"10.{client[0:2]}.{client}",
+                user_agent=f"Agent/{client}" + "x" * pick.randrange(200),
+                headers={"accept": client + "y" * pick.randrange(200)},
+            )
+            for number, client in enumerate(clients[start : start + 250])
+        ]
+        store.add_observations(hits, settle_s=0)
+        store.publish([(hit, make_verdict()) for hit in hits], now=T0)
+        cursor: int | None = 0
+        old = max(start - 250, 0)
+        while cursor is not None:
+            cutoff = after(3600 * old)
+            _, cursor = store.minimise(cutoff, cutoffs={}, name_network=lambda _: None, after=cursor)
+        assert store.scrub()
+        content = b"".join(path.read_bytes() for path in database.parent.iterdir())
+        assert [client for client in clients[:old] if client.encode() in content] == []
 
 
 def test_links_of_a_template_are_stored_once(store: SQLiteStore) -> None:
