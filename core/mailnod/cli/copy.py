@@ -32,8 +32,12 @@ def copy(cli: CliContext, *, target: str, as_json: bool) -> None:
         raise click.UsageError("copies go from a file (--database, MAILNOD_DATABASE) to a PostgreSQL URL (TARGET)")
     if not source.exists():
         raise ConfigurationError(f"there is no database at {str(source)!r}")
-    from mailnod.store.postgres.copying import copy_store
-
+    try:
+        from mailnod.store.postgres.copying import copy_store
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{str(settings.database)!r} needs {error.name}, which is not installed: pip install 'mailnod[postgres]'"
+        ) from error
     with show_progress("Copying") as advance:
         deliveries, events = copy_store(source, settings.database.url, report=advance)
     if as_json:

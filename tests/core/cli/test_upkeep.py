@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,3 +83,12 @@ def test_snapshot_of_itself_is_refused(run: Run, campaign: None, environ: dict[s
     result = run("snapshot", environ["MAILNOD_DATABASE"], "--force")
     assert result.exit_code == 1
     assert "the store itself" in result.stderr
+
+
+@pytest.mark.usefixtures("campaign")
+def test_copy_without_the_driver_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without psycopg the message says what to install."""
+    monkeypatch.setitem(sys.modules, "mailnod.store.postgres.copying", None)
+    result = run("copy", "postgresql://mailnod@db.example/mail")
+    assert result.exit_code == 2
+    assert "pip install 'mailnod[postgres]'" in result.stderr
