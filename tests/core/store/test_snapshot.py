@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from contracts.store_contract import T0, after, make_delivery, make_observation, make_verdict
+from contracts.store_contract import GRANTED, T0, after, make_consent, make_delivery, make_observation, make_verdict
 from mailnod.errors import StoreUnavailableError
 from mailnod.model import EventFilter
 from mailnod.store.snapshot import write_snapshot
@@ -54,6 +55,31 @@ def test_minimised_snapshot_names_nobody(filled: SQLiteStore, database: Path, tm
     (record,) = copy.get_events(EventFilter())
     assert record.observation.purged
     assert record.event.verdict == filled.get_events(EventFilter())[0].event.verdict
+    copy.close()
+
+
+def test_minimised_snapshot_leaves_out_what_names_people_elsewhere(
+    store: SQLiteStore, database: Path, tmp_path: Path
+) -> None:
+    """Consents, short links, leases, links with an address in their path and domains of few people are left out too."""
+    crowd = [make_delivery(f"{number}@crowd.example") for number in range(5)]
+    mail = make_delivery("ada@lovelace.example", destinations={0: "https://shop.example/a?user=ada-77"})
+    store.add_deliveries([mail, *crowd])
+    store.record_consent("ada@lovelace.example", replace(make_consent(GRANTED), actor="clerk-77", source="form-77"))
+    store.acquire_lease("worker", holder="host-77", now=T0, ttl_s=10)
+    for url in ("https://shop.example/of/ada-77@mail.example/x", "https://shop.example/of/ada-77%40mail.example"):
+        click = make_observation(mail.id, kind="click", url=url)
+        store.add_observations([click], settle_s=0)
+        store.publish([(click, make_verdict())], now=T0)
+    target = tmp_path / "copy.db"
+    write_snapshot(database, target, minimised=True)
+    content = target.read_bytes()
+    for word in (b"lovelace", b"ada-77", b"clerk-77", b"form-77", b"host-77"):
+        assert word not in content, word
+    assert b"crowd.example" in content
+    copy = SQLiteStore(target, read_only=True)
+    assert copy.check() == []
+    assert [line.human_clicks for line in copy.get_metrics(by="link")] == [1, 1]
     copy.close()
 
 
