@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from contracts.store_contract import T0, after, make_delivery, make_observation, make_verdict
 from mailnod.model import Delivery, EventFilter, Observation, Traces
 from mailnod.store.base import Store
+from mailnod.store.rows import to_micros
+from mailnod.store.slots import join_id, to_slot
 
 AGENT = "Canary/1.0 (raw fact)"
 ADDRESS = "198.51.100.23"
@@ -131,6 +134,21 @@ class RetentionContract:
         assert [record.event.id for record in store.get_events(EventFilter())] == [new.id]
         assert store.get_verdicts(old.id) == []
         assert store.get_metrics(by="campaign") == counts
+
+    def test_pages_go_on_behind_an_event_that_was_removed(self, store: Store) -> None:
+        """A list whose last event moves to an archive goes on there, and an id that says no time ends it."""
+        delivery = make_delivery()
+        store.add_deliveries([delivery])
+        hits = [make_observation(delivery.id, at=after(hours * HOUR_S)) for hours in range(4)]
+        # Ids of one process only rise, whatever time it is; these say their own.
+        hits = [replace(hit, id=join_id(7, to_slot(to_micros(hit.hit.received_at)))) for hit in hits]
+        store.add_observations(hits, settle_s=0.0)
+        store.publish([(hit, make_verdict()) for hit in hits], now=after(0))
+        assert store.remove_events([hits[2].id]) == 1
+        page = store.search_events(EventFilter(before_id=hits[2].id))
+        assert [record.event.id for record in page.records] == [hits[1].id, hits[0].id]
+        assert store.search_events(EventFilter(before_id=b"\xff" * 16)).records == ()
+        assert store.get_events(EventFilter(before_id=bytes(16))) == []
 
     def test_part_is_unfinished_until_it_is_noted_as_done(self, store: Store) -> None:
         """The store remembers which files of an archive it has not yet removed the events of."""

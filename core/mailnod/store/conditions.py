@@ -51,9 +51,11 @@ _IDS: dict[TermField, str] = {
     "campaign": f"m.campaign_id IN (SELECT id FROM names WHERE name IN {_LIST})",
     "route": f"m.route_id IN (SELECT id FROM names WHERE name IN {_LIST})",
     "link": f"o.link_id IN (SELECT id FROM links WHERE value IN {_LIST})",
-    "tag": f"EXISTS (SELECT 1 FROM json_each(m.tags) AS t WHERE t.value IN {_LIST})",
-    "reason": f"EXISTS (SELECT 1 FROM json_each(v.reason_codes) AS t WHERE t.value IN {_LIST})",
 }
+#: Lists as JSON, which are compared as they stand there: SQLite ends a value at a NUL. Within a value, a quotation mark
+#: stands behind a backslash, and never behind a bracket or a comma.
+_ITEM = "EXISTS (SELECT 1 FROM json_each(?) AS w WHERE instr({0}, '[' || w.value) OR instr({0}, ',' || w.value))"
+_ITEMS: dict[TermField, str] = {"tag": _ITEM.format("m.tags"), "reason": _ITEM.format("v.reason_codes")}
 _STATES = {
     "machine": "v.machine",
     "person": "NOT v.machine",
@@ -160,6 +162,8 @@ def _translate(connection: sqlite3.Connection, term: Term) -> Condition:
         condition = Condition(f"o.kind IN {_LIST}", (kinds,))
     elif term.field == "rcpt":
         condition = _match_recipients(connection, term)
+    elif term.field in _ITEMS:
+        condition = Condition(_ITEMS[term.field], (json.dumps([json.dumps(value) for value in term.values]),))
     elif term.field in _TEXTS:
         text = _TEXTS[term.field]
         condition = Condition(" OR ".join(f"instr({text}, ?)" for _ in term.values), tuple(map(fold, term.values)))

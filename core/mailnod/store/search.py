@@ -193,5 +193,9 @@ def _get_bounds(connection: sqlite3.Connection, filter: EventFilter) -> tuple[in
         high = slots.to_slot(to_micros(filter.until)) - 1
     if filter.before_id is not None:
         before = find_slot(connection, filter.before_id)
-        high = min(high, (low if before is None else before) - 1)
+        micros = slots.read_micros(filter.before_id)
+        if before is None and micros is not None:
+            # It has moved to an archive since, and its id says when it was.
+            before = slots.to_slot(micros)
+        high = low if before is None else min(high, before - 1)
     return low, high

@@ -12,6 +12,7 @@ from mailnod.model import EventFilter, Term, TermField
 from mailnod.store.addresses import hash_address
 from mailnod.store.conditions import Condition, fold, list_terms, part_recipients
 from mailnod.store.rows import to_micros, to_text
+from mailnod.store.slots import read_micros
 
 __all__ = ["list_bounds", "list_conditions"]
 
@@ -66,8 +67,10 @@ def list_bounds(filter: EventFilter) -> Iterator[Condition]:
     if filter.until is not None:
         yield Condition("e.occurred_at < %s", (to_micros(filter.until),))
     if filter.before_id is not None:
-        last = "SELECT occurred_at, observation_id FROM mailnod.events WHERE observation_id = %s"
-        yield Condition(f"(e.occurred_at, e.observation_id) < ({last})", (filter.before_id,))
+        # One that has moved to an archive since says by its id when it was.
+        at = "coalesce((SELECT occurred_at FROM mailnod.events WHERE observation_id = %s), %s)"
+        values = (filter.before_id, read_micros(filter.before_id), filter.before_id)
+        yield Condition(f"(e.occurred_at, e.observation_id) < ({at}, %s)", values)
 
 
 def _translate(term: Term, key: bytes) -> Condition:
