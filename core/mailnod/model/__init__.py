@@ -1,0 +1,90 @@
+"""The frozen types that the stages hand to each other; no I/O and no behaviour beyond their invariants.
+
+Times are aware and in UTC; units stand in the name (``_s``, ``_days``, ``_bytes``, ``_at``).
+"""
+
+from __future__ import annotations
+
+from mailnod.model.hits import (
+    HONEYPOT_INDEX,
+    Claims,
+    Hit,
+    Kind,
+    Observation,
+    Overflow,
+    OverflowCount,
+    OverflowReason,
+    Recorded,
+    Reply,
+    TokenState,
+    Traces,
+    Window,
+)
+from mailnod.model.mail import (
+    Consent,
+    ConsentRecord,
+    ConsentState,
+    Decision,
+    Delivery,
+    DeliveryState,
+    Envelope,
+    Link,
+    LinkStyle,
+    Mode,
+    Override,
+    RecipientMode,
+    Route,
+)
+from mailnod.model.reports import EventFilter, EventPage, Metrics, Term, TermField
+from mailnod.model.verdicts import (
+    Classification,
+    Event,
+    EventRecord,
+    EventType,
+    ProxyType,
+    Publication,
+    Signal,
+    Verdict,
+)
+
+__all__ = [
+    "HONEYPOT_INDEX",
+    "Claims",
+    "Classification",
+    "Consent",
+    "ConsentRecord",
+    "ConsentState",
+    "Decision",
+    "Delivery",
+    "DeliveryState",
+    "Envelope",
+    "Event",
+    "EventFilter",
+    "EventPage",
+    "EventRecord",
+    "EventType",
+    "Hit",
+    "Kind",
+    "Link",
+    "LinkStyle",
+    "Metrics",
+    "Mode",
+    "Observation",
+    "Overflow",
+    "OverflowCount",
+    "OverflowReason",
+    "Override",
+    "ProxyType",
+    "Publication",
+    "RecipientMode",
+    "Recorded",
+    "Reply",
+    "Route",
+    "Signal",
+    "Term",
+    "TermField",
+    "TokenState",
+    "Traces",
+    "Verdict",
+    "Window",
+]
