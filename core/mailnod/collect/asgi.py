@@ -101,7 +101,7 @@ class _Answerer:
         if observation is not None:
             await self._get_ticks().add(observation)
         # One coroutine less than by way of _reply, at every hit.
-        start, body = _PIXEL_MESSAGES if reply is PIXEL_REPLY else _make_messages(reply)
+        start, body = _make_messages(reply)
         await send(start)
         await send(body)
 
@@ -140,14 +140,19 @@ async def _reply(reply: Reply, send: Send) -> None:
 
 
 def _make_messages(reply: Reply) -> tuple[Message, Message]:
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+    # New ones for each request: what stands around this app may add to them, and that is for one client alone.
+    headers = [*_PIXEL_HEADERS] if reply is PIXEL_REPLY else _encode_headers(reply)
     return (
         {"type": "http.response.start", "status": reply.status, "headers": headers},
         {"type": "http.response.body", "body": reply.body},
     )
 
 
-_PIXEL_MESSAGES = _make_messages(PIXEL_REPLY)
+def _encode_headers(reply: Reply) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+
+
+_PIXEL_HEADERS = tuple(_encode_headers(PIXEL_REPLY))
 
 
 async def _live(receive: Receive, send: Send, on_end: Callable[[], None]) -> None:

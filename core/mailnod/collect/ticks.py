@@ -35,12 +35,20 @@ class Recording(Protocol):
         ...
 
 
+class _Written(asyncio.Future[None]):
+    """Awaited by many requests at once, and so not cancelled with one of them, which ends when this is done."""
+
+    def cancel(self, msg: object = None) -> bool:
+        """Refuse."""
+        return False
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Batch:
     """Hits that are committed together."""
 
     #: Done when they are on disk or counted as lost, or when the disk hangs.
-    written: asyncio.Future[None]
+    written: _Written
     observations: list[Recorded] = field(default_factory=list)
     #: Takes the hits back from whom they were handed to, where it is not too late.
     leave: Callable[[], bool] | None = None
@@ -81,7 +89,7 @@ class Ticks:
         return batch.written
 
     def _begin(self) -> _Batch:
-        self._next = batch = _Batch(written=self.loop.create_future())
+        self._next = batch = _Batch(written=_Written(loop=self.loop))
         batch.timer = self.loop.call_later(STEP_S, self._watch, batch, STEP_S)
         return batch
 
@@ -132,6 +140,6 @@ def _finish(batch: _Batch) -> None:
     _release(batch.written)
 
 
-def _release(written: asyncio.Future[None]) -> None:
+def _release(written: _Written) -> None:
     if not written.done():
         written.set_result(None)

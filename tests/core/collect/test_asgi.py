@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mailnod.collect.asgi import make_app, wrap_app
-from mailnod.collect.collector import Request
+from mailnod.collect.collector import PIXEL_REPLY, Request
 from mailnod.model import Hit, Observation, Recorded, Reply
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -212,6 +212,40 @@ def test_replies_leave_after_the_commit_and_the_loop_goes_on_meanwhile() -> None
     asyncio.run(run())
     assert log == ["the loop goes on", *["replied"] * 4]
     assert disk.commits == [1, 3]
+
+
+def test_request_that_is_cancelled_takes_no_other_one_along() -> None:
+    """Hits share a commit, and a request that its server gives up leaves the others' replies to them."""
+    disk = SlowDisk(2)
+    app = make_app(disk)
+    log: list[str] = []
+
+    async def run() -> None:
+        given_up, other = (asyncio.create_task(request_all(app, 1, log)) for _ in range(2))
+        assert await asyncio.to_thread(disk.began.wait, 30)
+        given_up.cancel()
+        disk.freed.set()
+        await other
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+    assert log == ["replied"]
+    assert disk.commits == [2]
+
+
+def test_what_is_added_around_the_app_is_for_one_client_alone() -> None:
+    """A middleware that adds to a reply, such as a cookie, adds nothing to the next client's."""
+
+    class Pixels(Seen):
+        def read(self, request: Request) -> tuple[Reply, Recorded | None]:
+            return PIXEL_REPLY, None
+
+    app = make_app(Pixels())
+    first, second = call(app, "/o/a.gif"), call(app, "/o/a.gif")
+    first[0]["headers"].append((b"set-cookie", b"session=1"))
+    first[0]["status"] = first[1]["body"] = None
+    assert call(app, "/o/a.gif") == second
 
 
 def test_disk_that_hangs_holds_up_no_reply() -> None:
