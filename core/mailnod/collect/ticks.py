@@ -38,7 +38,7 @@ class Recording(Protocol):
 class _Written(asyncio.Future[None]):
     """Awaited by many requests at once, and so not cancelled with one of them, which ends when this is done."""
 
-    def cancel(self, msg: object = None) -> bool:
+    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002
         """Refuse."""
         return False
 
