@@ -140,8 +140,9 @@ def _is_plain_ipv4(text: str) -> bool:
 
 
 def _read_address(text: str) -> IPv4Address | IPv6Address | None:
+    # The zone of an IPv6 address (RFC 4007) means something on one host alone, and may be any text.
     try:
-        address = ip_address(text.strip("[]"))
+        address = ip_address(text.strip("[]").partition("%")[0])
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address

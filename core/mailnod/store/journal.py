@@ -171,9 +171,23 @@ class _Recorder:
 
     def record(self, items: Sequence[Recorded]) -> None:
         hits = sum(isinstance(item, Observation) for item in items)
+        lost = () if self._told else self._take_lost()
+        try:
+            spooled = self._write((*items, *lost))
+        except BaseException:
+            if lost:
+                # What comes late may still be written; to write the same count again does no harm.
+                self._told = False
+            raise
+        with self._counting:
+            if spooled:
+                self._spooled += hits
+            else:
+                self._journaled += hits
+
+    def _write(self, items: Sequence[Recorded]) -> bool:
+        """Write items down; True where the spool took them."""
         began_at = time.monotonic()
-        if not self._told:
-            items = [*items, *self._take_lost()]
         try:
             self._to_journal(items)
         except StoreError as error:
@@ -181,11 +195,8 @@ class _Recorder:
                 raise
             patience_s = began_at + self._patience_s - time.monotonic()
             self._to_spool(self._spool, items, error, patience_s=patience_s)
-            with self._counting:
-                self._spooled += hits
-        else:
-            with self._counting:
-                self._journaled += hits
+            return True
+        return False
 
     def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
         if not self._told or self._journal.is_stuck():
@@ -224,9 +235,8 @@ class _Recorder:
         if self._spool is not None:
             self._spool.close()
 
-    def _take_lost(self) -> list[Overflow]:
+    def _take_lost(self) -> Sequence[Overflow]:
         with self._counting:
-            # Should this not be written either, whoever lost the hits that come with it will say so again.
             self._told = True
             return list(self._lost.values())
 

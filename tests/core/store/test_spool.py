@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from contracts.store_contract import DENIED, T0, after, make_consent, make_delivery, make_observation
-from mailnod.errors import StoreError
+from mailnod.errors import StoreError, StoreUnavailableError
 from mailnod.model import Observation, Overflow
 from mailnod.store.drain import drain
 from mailnod.store.journal import Journal
@@ -92,6 +92,26 @@ def test_journal_is_tried_again_after_a_second(folder: Path, spool: Path, store:
     assert (journal.counts.journaled, journal.counts.spooled) == (1, 2)
     journal.close()
     assert drain(folder, store, settle_s=0, spool_folders=[spool]) == 3
+
+
+def test_count_of_losses_is_written_whatever_failed_after_them(
+    folder: Path, spool: Path, store: SQLiteStore, tmp_path: Path
+) -> None:
+    """A count beyond a cap that no disk takes either leaves the count of what was lost to be written later."""
+    now = [0.0]
+    blocked = tmp_path / "blocked"
+    blocked.touch()
+    journal = Journal(folder, patience_s=LIMIT_S, spool_folders=[blocked], monotonic=lambda: now[0])
+    journal.lose("open", 3)
+    capped = Overflow(id=bytes(16), reason="token", key="k", kind="open", first_at=after(0), last_at=after(0))
+    with pytest.raises(StoreUnavailableError):
+        journal.append_all([capped])
+    folder.parent.unlink()
+    now[0] = 1.0
+    journal.append(make_observation(b"8 bytes."))
+    journal.close()
+    assert drain(folder, store, settle_s=0, spool_folders=[spool]) == 1
+    assert [(one.reason, one.hits) for one in store.get_overflow()] == [("lost", 3)]
 
 
 def test_spool_that_is_read_twice_doubles_nothing(spool: Path, store: SQLiteStore, tmp_path: Path) -> None:
