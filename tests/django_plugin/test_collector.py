@@ -192,6 +192,15 @@ def test_the_urls_answer_where_no_wrapper_stands(paths: tuple[str, str], project
     assert done.drained == 6
 
 
+def test_the_urls_log_no_token(paths: tuple[str, str], caplog: pytest.LogCaptureFixture) -> None:
+    """Django logs the paths of requests that are refused, and those of the view hold tokens."""
+    caplog.set_level(0)
+    for path_ in paths:
+        assert Client().post(f"/included{path_}").status_code == 405
+    assert Client().get(f"/included{paths[1]}&u=changed".replace("u=https", "u=http")).status_code == 404
+    assert "/t/" not in caplog.text
+
+
 def test_the_urls_answer_under_an_asynchronous_server(paths: tuple[str, str]) -> None:
     """The view works through Django's asynchronous handler too."""
     with override_settings(**SESSIONS):

@@ -140,6 +140,7 @@ def test_the_blueprint_answers_where_the_wrapper_was_replaced(app: flask.Flask, 
         assert (first.status_code, first.data, first.location) == (second.status_code, second.data, second.location)
         assert "Set-Cookie" not in second.headers
         assert second.headers["Cache-Control"] == first.headers["Cache-Control"]
+    assert app.test_client().head(paths[0]).headers["Content-Length"] == with_wrapper[0].headers["Content-Length"]
     assert app.test_client().post(paths[1]).status_code == 405
 
 

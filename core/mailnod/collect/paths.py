@@ -57,6 +57,6 @@ def quote_path(decoded: bytes) -> str:
 
     A decoded "?" or "%" must not be read as one, so all but the characters of our own paths is quoted again.
     """
-    # One more is kept, by which it is seen that there was too much.
-    decoded = decoded[: MAX_TARGET_CHARS + 1]
+    # Enough is kept to see that there was too much, whatever prefix is cut off.
+    decoded = decoded[: 2 * MAX_TARGET_CHARS + 1]
     return quote(decoded, safe="/~")

@@ -16,7 +16,11 @@ __all__ = ["hit"]
 
 
 class _Cookieless(HttpResponse):
-    """A reply on which no session and no message can leave a cookie."""
+    """A reply on which no session and no message can leave a cookie, and whose path is not logged."""
+
+    #: Django writes the path of every refused request to its log (``django.utils.log.log_response``), and of some of
+    #: them to administrators; these paths hold tokens.
+    _has_been_logged = True
 
     def set_cookie(self, *args: Any, **kwargs: Any) -> None:
         """Set nothing."""

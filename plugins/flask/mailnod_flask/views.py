@@ -23,6 +23,9 @@ __all__ = ["blueprint"]
 class _Cookieless(Response):
     """A reply on which the app's session cannot leave a cookie."""
 
+    #: To HEAD it says the length that GET gets.
+    automatically_set_content_length = False
+
     def set_cookie(self, *args: Any, **kwargs: Any) -> None:
         """Set nothing."""
 

@@ -10,6 +10,7 @@ from wsgiref.validate import validator
 import pytest
 
 from mailnod.collect.collector import Request
+from mailnod.collect.paths import MAX_TARGET_CHARS
 from mailnod.collect.wsgi import make_app, wrap_app
 from mailnod.model import Reply
 
@@ -61,6 +62,13 @@ def test_tracking_paths_are_answered_without_the_app(path: str, rest: str) -> No
 def test_every_other_path_belongs_to_the_app(path: str) -> None:
     """Nothing outside the tracking paths is taken from the app."""
     assert call(wrap_app(inner, Seen(), ["https://a.example/t"]), path) == ("418 Teapot", b"app")
+
+
+def test_path_that_is_too_long_stays_so_below_a_prefix() -> None:
+    """Of an endless path enough is handed on for the collector to refuse it."""
+    seen = Seen()
+    call(wrap_app(inner, seen, ["https://a.example/t"]), "/t/o/" + "a" * 20_000)
+    assert MAX_TARGET_CHARS < len(seen.requests[0].path) < 20_000
 
 
 @pytest.mark.parametrize("path", ["/c/cart", "/o/orders", "/o/orders/7.gif", "/c/", "/o/" + "a" * 31 + ".gif"])
