@@ -22,7 +22,7 @@ __all__ = ["Committer", "Ticket"]
 
 T = TypeVar("T")
 
-#: How many items may wait for one commit; more come together only while a disk hangs.
+#: How many items may wait for one commit, unless they come at once; more gather only while a disk hangs.
 _MAX_WAITING = 10_000
 
 #: How long the end of a process waits for the last commit.
@@ -157,7 +157,8 @@ class Committer(Generic[T]):
 
     def _join(self, items: Sequence[T]) -> Batch[T]:
         batch = self._batch
-        if len(batch.items) + len(items) > _MAX_WAITING:
+        # What comes together is in memory anyway, and is no sign of a disk that hangs where nothing waits for it.
+        if batch.items and len(batch.items) + len(items) > _MAX_WAITING:
             raise StoreUnavailableError(f"the disk hangs, and {len(batch.items)} hits wait for it already")
         if not batch.items:
             self._start()

@@ -123,6 +123,12 @@ def test_memory_is_bounded_while_a_disk_hangs(disk: Disk, make: Callable[..., Co
         committer.commit([1])
 
 
+def test_items_that_come_at_once_are_taken_however_many(disk: Disk, make: Callable[..., Committer[int]]) -> None:
+    """What gathered elsewhere, behind a disk that was slow, is no reason to refuse it where nothing else waits."""
+    assert make().commit(range(20_000))
+    assert disk.batches == [list(range(20_000))]
+
+
 def test_closed_committer_begins_anew(disk: Disk, make: Callable[..., Committer[int]]) -> None:
     """A close commits what waits and lets go of the disk; a later commit starts another thread."""
     committer = make()
