@@ -82,7 +82,8 @@ class Suppressed:
             new, self._cursor = self._load(self._cursor)
             if new:
                 self._ids |= new
-        self._loaded_at = monotonic()
+        # As old as the question: whoever withdrew while the store took its time may be missing.
+        self._loaded_at = now
         self._on_read()
 
     def close(self) -> None:

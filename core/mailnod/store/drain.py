@@ -33,8 +33,25 @@ Take = Callable[[Sequence[Observation], Sequence[Overflow]], None]
 
 _log = logging.getLogger(__name__)
 
-#: After these a journal is tried again by the next drain; after all others it is set aside, and said so once.
-_PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM}
+#: After these a journal is tried again by the next drain: they tell of the process and its surroundings, such as too
+#: many open files, and not of the file. After all others it is set aside, and said so once.
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_IOERR,
+}
+#: Errors of input and output that say that the file itself cannot be read.
+_UNREADABLE = {
+    sqlite3.SQLITE_IOERR_READ,
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_IOERR_CORRUPTFS,
+}
 #: How long a living owner's lock is waited for; one that was stopped in the middle of a commit must not hold up others.
 _BUSY_TIMEOUT_S = 0.5
 
@@ -142,14 +159,19 @@ def _try_drain_file(
     path: Path, take: Take, go_on: Callable[[], bool], *, batch: int, verify: bool, opens: OpenFile
 ) -> None:
     try:
-        _drain_file(path, take, go_on, batch=batch, verify=verify, opens=opens)
-    except sqlite3.Error as error:
-        if get_primary_code(error) in _PASSING:
+        try:
+            _drain_file(path, take, go_on, batch=batch, verify=verify, opens=opens)
+        except sqlite3.Error as error:
+            if not _is_passing(error):
+                _set_aside(path, error, take, batch=batch)
+                return
             _log.info("journal %s is drained later: %s", path.name, error)
-        else:
-            _set_aside(path, error, take, batch=batch)
     except OSError as error:
         _log.info("journal %s is drained later: %s", path.name, error.strerror)
+
+
+def _is_passing(error: sqlite3.Error) -> bool:
+    return get_primary_code(error) in _PASSING and getattr(error, "sqlite_errorcode", None) not in _UNREADABLE
 
 
 def _drain_file(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 
+import pytest
+
 from mailnod.collect.suppressed import Suppressed
 from mailnod.errors import StoreUnavailableError
 
@@ -52,6 +54,23 @@ def test_set_forgets_what_the_store_no_longer_lists() -> None:
     listed.clear()
     suppressed.refresh()
     assert suppressed.check(b"old") is False
+    suppressed.close()
+
+
+def test_set_is_as_old_as_the_question_that_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that takes longer to answer than an answer is trusted leaves open who has not withdrawn."""
+    now = [100.0]
+    monkeypatch.setattr("mailnod.collect.suppressed.monotonic", lambda: now[0])
+
+    def load(cursor: int) -> tuple[frozenset[bytes], int]:
+        now[0] += 3
+        return frozenset([b"gone"]), 1
+
+    suppressed = Suppressed(load, reload_s=1e9)
+    suppressed.refresh()
+    suppressed.start = lambda: None  # type: ignore[method-assign]
+    assert suppressed.check(b"gone") is True
+    assert suppressed.check(b"here") is None
     suppressed.close()
 
 

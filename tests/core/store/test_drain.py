@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
+import resource
 import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from contracts.store_contract import DENIED, after, make_consent, make_delivery, make_observation
-from mailnod.errors import StoreUnavailableError
+from mailnod.errors import StoreError, StoreUnavailableError
 from mailnod.model import Observation
 from mailnod.store.drain import count_pending, drain
 from mailnod.store.journal import Journal
@@ -178,6 +181,31 @@ def test_file_that_is_no_journal_is_set_aside(
     assert [path.name for path in folder.iterdir()] == ["0-rubbish.corrupt"]
     assert len(caplog.records) == 1
     assert "0-rubbish.journal" in caplog.text
+
+
+def test_sound_journal_is_not_set_aside_for_want_of_descriptors(folder: Path, store: SQLiteStore) -> None:
+    """A process that has too many files open says nothing of a journal, which is drained once there are less."""
+    fill(folder, 3)
+    get_stored(store)
+    moved, held = 0, []
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, limits[0]), limits[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        # One more is free each time, so that each of the files that a drain opens is once the one that cannot be.
+        for _ in range(8):
+            os.close(held.pop())
+            with suppress(OSError, StoreError):
+                moved += drain(folder, store, settle_s=0)
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    moved += drain(folder, store, settle_s=0)
+    assert moved == 3
+    assert list(folder.iterdir()) == []
 
 
 def test_readable_rows_of_a_damaged_journal_are_kept(folder: Path, store: SQLiteStore) -> None:
