@@ -249,16 +249,18 @@ def _add_mails(world: World, connection: sqlite3.Connection, campaign: int) -> t
     connection.executemany(
         "INSERT INTO deliveries (seq, id, message, message_id, subject, sent_at, mailing_id, metadata, opens, clicks, "
         "reasons, link_count, state, accepted_at, expires_at) "
-        "VALUES (?1, ?2, ?1, ?3, ?4, ?5, ?6, '{}', 1, 1, ?7, 12, 1, ?5, ?8)",
+        "VALUES (?, ?, ?, ?, ?, ?, ?, '{}', 1, 1, ?, 12, 1, ?, ?)",
         (
             (
                 seq,
                 secrets.token_bytes(8),
+                seq,
                 f"<{secrets.token_hex(12)}@shop.example>",
                 f"Offers of the week {campaign}",
                 at,
                 mailing,
                 f'["route \'{route}\': opens on, clicks on","consent: granted"]',
+                at,
                 at + 30 * 86_400_000_000,
             )
             for seq in range(first, first + world.mails)

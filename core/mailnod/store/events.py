@@ -51,8 +51,8 @@ _BY_TIME = """
 """
 _HISTORY = f"""
     SELECT delay, {list_columns(VERDICT_COLUMNS, of="v")} FROM (
-        SELECT revision, verdict_id, delay FROM revised WHERE slot = ?1
-        UNION ALL SELECT revision, verdict_id, delay FROM events WHERE slot = ?1
+        SELECT revision, verdict_id, delay FROM revised WHERE slot = ?
+        UNION ALL SELECT revision, verdict_id, delay FROM events WHERE slot = ?
     ) AS h JOIN verdicts AS v ON v.id = h.verdict_id ORDER BY h.revision
 """
 
@@ -84,7 +84,7 @@ def get_verdicts(connection: sqlite3.Connection, observation_id: bytes) -> list[
     slot = find_slot(connection, observation_id)
     if slot is None:
         return []
-    rows = connection.execute(_HISTORY, (slot,))
+    rows = connection.execute(_HISTORY, (slot, slot))
     return [(from_micros(slots.get_micros(slot) + delay), read_verdict(columns)) for delay, *columns in rows]
 
 

@@ -70,7 +70,7 @@ _FIND_WHOLE = "SELECT slot FROM observations WHERE id = ? AND typeof(id) = 'blob
 _INSERT = """
     INSERT INTO observations
         (slot, id, delivery, kind, method, checked, link_index, link_id, rest, ip_hash, features_id)
-    VALUES (?, ?, coalesce((SELECT seq FROM deliveries WHERE id = ?3), ?3), ?, ?, ?, ?, ?, ?, ?, ?)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _DUE = f"""
     SELECT {OBSERVATION_FIELDS} FROM queue CROSS JOIN observations AS o ON o.slot = queue.slot {OBSERVATION_JOINS}
@@ -225,7 +225,7 @@ def _add(connection: sqlite3.Connection, observation: Observation, settle_micros
     row = (
         slot,
         slots.split_id(observation.id, slot),
-        delivery_id,
+        _refer(connection, delivery_id),
         KINDS.index(hit.kind),
         None if hit.method == "GET" else to_text(hit.method),
         observation.checked,

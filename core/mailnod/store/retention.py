@@ -136,6 +136,7 @@ def _erase_unused(connection: sqlite3.Connection, shared: Mapping[str, set[int]]
     """Erase what clients said that no hit refers to any more."""
     for column, ids in shared.items():
         connection.executemany(
-            f"DELETE FROM {_SHARED[column]} WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM signals WHERE {column} = ?1)",
+            f"DELETE FROM {_SHARED[column]} AS t WHERE id = ? "
+            f"AND NOT EXISTS (SELECT 1 FROM signals WHERE {column} = t.id)",
             [(id_,) for id_ in ids],
         )
