@@ -29,6 +29,10 @@ _MAX_WAITING = 10_000
 _CLOSE_S = 5.0
 
 
+class NoThreadError(StoreUnavailableError):
+    """There is no thread to be had, as at the end of a process."""
+
+
 class Batch(Generic[T]):
     """Items that are committed together."""
 
@@ -115,7 +119,7 @@ class Committer(Generic[T]):
         """Hand items over and return at once.
 
         :param tell: see :class:`Ticket`.
-        :raises StoreUnavailableError: as :meth:`commit` does.
+        :raises StoreUnavailableError: too much waits for a disk that hangs already, or there is no thread to be had.
         """
         ticket = Ticket(tell, self._filling)
         with self._filling:
@@ -129,11 +133,17 @@ class Committer(Generic[T]):
         :param patience_s: how long to wait; None for as long as anybody does.
         :returns: whether they are on the disk; False where the disk has not answered yet, and then they are written
             when it does.
-        :raises StoreUnavailableError: too much waits for a disk that hangs already, or there is no thread to be had.
+        :raises StoreUnavailableError: too much waits for a disk that hangs already.
         :raises Exception: whatever ``write`` raised; the same object for all who shared the commit.
         """
-        with self._filling:
-            batch = self._join(items)
+        try:
+            with self._filling:
+                batch = self._join(items)
+        except NoThreadError:
+            # A process that is ending starts no thread any more, and still has hits to write down.
+            with self._working, fork_gate:
+                self._write(items)
+            return True
         patience_s = self._patience_s if patience_s is None else max(patience_s, 0)
         if not batch.done.acquire(timeout=0 if self.is_stuck() else patience_s):
             with self._filling:
@@ -172,7 +182,7 @@ class Committer(Generic[T]):
             try:
                 thread.start()
             except RuntimeError as error:
-                raise StoreUnavailableError(f"no thread can be started that writes hits down: {error}") from error
+                raise NoThreadError(f"no thread can be started that writes hits down: {error}") from error
             self._thread = thread
 
     def _run(self, queue: SimpleQueue[Batch[T] | None]) -> None:

@@ -175,3 +175,20 @@ def test_who_has_left_hears_nothing(disk: Disk, make: Callable[..., Committer[in
     committer.close()
     assert disk.batches == [[1]]
     assert told == []
+
+
+def test_where_no_thread_is_to_be_had_the_caller_writes(
+    disk: Disk, make: Callable[..., Committer[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is ending starts no thread any more, and what it commits is on the disk nevertheless."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    committer = make()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        assert committer.commit([1, 2])
+        with pytest.raises(StoreUnavailableError, match="no thread"):
+            committer.hand_over([3], lambda _: None)
+    assert disk.batches == [[1, 2]]

