@@ -20,7 +20,7 @@ from mailnod.model import Classification, Delivery, EventFilter, EventPage, Even
 from mailnod.query import parse_query
 from mailnod.store.base import Store
 
-__all__ = ["events", "list_events"]
+__all__ = ["events", "list_events", "read_query"]
 
 
 #: For so long a search of rare events goes on before it says how far back it came.
@@ -132,7 +132,7 @@ def events(
         until=read_time("--until", until, now),
         before_id=None if before is None else read_id("--before", before, digits=32),
     )
-    wanted = _parse(" ".join(query), now, wanted)
+    wanted = read_query(" ".join(query), now, wanted)
     if export is not None:
         write_rows(export, COLUMNS, map(_list_columns, list_events(cli.reader, wanted, limit=limit)), what="event")
         return
@@ -185,7 +185,8 @@ def _search(store: Store, wanted: EventFilter, *, limit: int) -> tuple[list[Even
         wanted = replace(wanted, before_id=page.next_id)
 
 
-def _parse(text: str, now: datetime, wanted: EventFilter) -> EventFilter:
+def read_query(text: str, now: datetime, wanted: EventFilter) -> EventFilter:
+    """Return what a query asks for beside a filter; a mistake is shown where it stands."""
     try:
         return parse_query(text, now=now, base=wanted)
     except QueryError as error:

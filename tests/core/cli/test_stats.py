@@ -82,3 +82,26 @@ def test_groups_are_exported_and_paged(run: Run, campaign: None) -> None:
     first, second = (json.loads(run("stats", "--by", "message", "--json").stdout)[i]["key"] for i in range(2))
     rest = json.loads(run("stats", "--by", "message", "--before", first, "--json").stdout)
     assert [line["key"] for line in rest] == [second]
+
+
+@pytest.mark.usefixtures("campaign")
+def test_query_counts_the_events_that_match(run: Run) -> None:
+    """With a query the events themselves are counted, and without conditions that leave any out, as ever."""
+    (everything,) = json.loads(run("stats", "--json").stdout)
+    (counted,) = json.loads(run("stats", "kind:open,click", "--json").stdout)
+    assert counted.items() <= everything.items()
+    (opens,) = json.loads(run("stats", "kind:open", "--by", "campaign", "--json").stdout)
+    assert (opens["key"], opens["human_clicks"], opens["machine_clicks"]) == ("spring", 0, 0)
+    assert opens["human_opens"] + opens["machine_opens"] == everything["observed_opens"]
+    assert json.loads(run("stats", "campaign:autumn", "--json").stdout) == []
+    hours = json.loads(run("stats", "campaign:spring", "--by", "hour", "--json").stdout)
+    assert sum(hour["human_clicks"] for hour in hours) == everything["human_clicks"]
+    assert "genuine" in run("stats", "is:person", "--by", "class").stdout
+
+
+@pytest.mark.usefixtures("campaign")
+def test_query_of_statistics_says_what_is_wrong(run: Run) -> None:
+    """A mistake is shown at its place, and options that ask for something else are refused."""
+    assert "campain" in run("stats", "campain:x").output
+    assert "QUERY goes with" in run("stats", "campaign:x", "--wide").output
+    assert "--by class needs a QUERY" in run("stats", "--by", "class").output

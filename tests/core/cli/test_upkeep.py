@@ -60,7 +60,7 @@ def test_statistics_span_archive_and_store(run: Run, clock: FrozenClock, tmp_pat
     assert month["key"] in run("stats", "--archive", folder).stdout
     assert month.items() - {("key", month["key"])} <= counted.items()
     assert "genuine" in run("stats", "--archive", folder, "--by", "class").stdout
-    assert "--by month needs --archive" in run("stats", "--by", "month").stderr
+    assert "--by month needs a QUERY" in run("stats", "--by", "month").stderr
     assert "--archive goes with --by" in run("stats", "--archive", folder, "--by", "hour").stderr
 
 
