@@ -20,6 +20,7 @@ from typing import Any
 
 from mailnod.errors import NetworksError, describe_error
 from mailnod.judge.networks import Interval, Part
+from mailnod.store.files import sync_path
 
 __all__ = ["pack", "read_packed", "unpack", "write_packed"]
 
@@ -121,11 +122,7 @@ def write_packed(path: Path, parts: Iterable[Part]) -> None:
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_path(path.parent)
     except OSError as error:
         raise NetworksError(f"{path} cannot be written: {describe_error(error)}") from error
 

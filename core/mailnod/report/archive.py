@@ -14,6 +14,7 @@ from mailnod.model import EventFilter, EventRecord
 from mailnod.report.parquet import read_ids, write_part
 from mailnod.store.base import ARCHIVE_LEASE, Store
 from mailnod.store.holding import Lease, name_holder
+from mailnod.store.pages import list_pages
 
 __all__ = ["Archived", "archive"]
 
@@ -114,9 +115,8 @@ def _gather(
     store: Store, *, before: datetime, lease: Lease, report: Callable[[int], None]
 ) -> Iterator[tuple[str, list[EventRecord], int]]:
     """Yield month by month what one file takes, and how many events beside it must stay."""
-    wanted, after = EventFilter(until=before, limit=PAGE), None
     month, taken, kept = "", list[EventRecord](), 0
-    while page := store.get_judged(wanted, after=after):
+    for page in list_pages(store, EventFilter(until=before, limit=PAGE)):
         for record in page:
             at = record.event.occurred_at
             if taken and (f"{at:%Y-%m}" != month or len(taken) == PART):
@@ -127,7 +127,6 @@ def _gather(
                 taken.append(record)
             else:
                 kept += 1
-        after = page[-1].event.occurred_at, page[-1].event.id
         report(len(page))
         _keep(lease)
     yield month, taken, kept

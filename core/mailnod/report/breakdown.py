@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 from mailnod.errors import ConfigurationError
-from mailnod.model import EventFilter, EventRecord
+from mailnod.model import EventFilter
 from mailnod.report.parquet import connect, quote_path, write_part
 from mailnod.store.base import Store
+from mailnod.store.pages import list_pages
 
 __all__ = ["BreakdownBy", "BreakdownLine", "break_down"]
 
@@ -59,7 +60,8 @@ def break_down(store: Store, folder: Path, *, by: BreakdownBy, limit: int = 100)
         raise ConfigurationError(f"{str(folder)!r} holds no archive: name a folder that 'mailnod archive' wrote to")
     with tempfile.TemporaryDirectory(prefix="mailnod-") as temporary, connect() as connection:
         present = Path(temporary) / "present.parquet"
-        write_part(_list_events(store), present)
+        pages = list_pages(store, EventFilter(limit=_PAGE))
+        write_part(chain.from_iterable(pages), present)
         order = "key DESC" if by == "month" else "count(*) DESC, key"
         rows = connection.execute(
             f"""
@@ -81,10 +83,3 @@ def break_down(store: Store, folder: Path, *, by: BreakdownBy, limit: int = 100)
         ).fetchall()
     names = list(BreakdownLine.__dataclass_fields__)
     return [BreakdownLine(**dict(zip(names, row, strict=True))) for row in rows]
-
-
-def _list_events(store: Store) -> Iterator[EventRecord]:
-    after = None
-    while page := store.get_judged(EventFilter(limit=_PAGE), after=after):
-        yield from page
-        after = page[-1].event.occurred_at, page[-1].event.id

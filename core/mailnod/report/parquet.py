@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from mailnod.errors import ConfigurationError
 from mailnod.model import EventRecord
+from mailnod.store.files import sync_path
+from mailnod.store.rollups import name_link
 
 if TYPE_CHECKING:
     import duckdb
@@ -96,10 +97,10 @@ def write_part(records: Iterable[EventRecord], target: Path, *, check: Callable[
         )
         ((written,),) = connection.execute("SELECT count(*) FROM read_parquet($1)", [quote_path(beside)]).fetchall()
     beside.chmod(0o600)
-    _sync(beside)
+    sync_path(beside)
     check()
     beside.replace(target)
-    _sync(target.parent)
+    sync_path(target.parent)
     return int(written)
 
 
@@ -123,7 +124,7 @@ def _write_row(record: EventRecord) -> Sequence[object]:
         delivery and delivery.decision.route,
         delivery and _write_list(delivery.envelope.tags),
         bool(delivery and delivery.test),
-        None if event.url is None else event.url.partition("#")[0].partition("?")[0],
+        None if event.url is None else name_link(event.url),
         event.link_index,
         event.first,
         event.seq,
@@ -144,11 +145,3 @@ def _write_list(items: Sequence[str]) -> str:
     """Return a list as DuckDB reads one from a text, every item in quotes."""
     quoted = (item.replace("\\", "\\\\").replace('"', '\\"') for item in items)
     return "[" + ", ".join(f'"{item}"' for item in quoted) + "]"
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from mailnod.model import EventRecord
 from mailnod.report.breakdown import BreakdownBy, BreakdownLine
+from mailnod.store.rollups import name_link
 
 __all__ = ["TallyBy", "tally"]
 
@@ -18,7 +19,7 @@ _KEYS: Mapping[TallyBy, Callable[[EventRecord], str | None]] = {
     "message": lambda r: None if r.delivery is None else r.delivery.envelope.message_id,
     "campaign": lambda r: None if r.delivery is None else r.delivery.envelope.campaign,
     "route": lambda r: None if r.delivery is None else r.delivery.decision.route,
-    "link": lambda r: None if r.event.url is None else r.event.url.partition("#")[0].partition("?")[0],
+    "link": lambda r: None if r.event.url is None else name_link(r.event.url),
     "hour": lambda r: f"{r.event.occurred_at:%Y-%m-%dT%H:00Z}",
     "month": lambda r: f"{r.event.occurred_at:%Y-%m}",
     "class": lambda r: r.event.verdict.classification.value,

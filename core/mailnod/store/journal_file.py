@@ -15,9 +15,9 @@ from pathlib import Path
 
 from mailnod.model import Observation, Overflow, Recorded
 from mailnod.store.database import OpenFile, end_transaction, get_primary_code, open_file, set_wal_mode
+from mailnod.store.files import sync_path
 from mailnod.store.overflow import ADD_OVERFLOW
 from mailnod.store.rows import OBSERVATION_COLUMNS, OVERFLOW_COLUMNS, list_columns, write_observation, write_overflow
-from mailnod.store.spool import sync_folder
 
 __all__ = ["BUSY_TIMEOUT_S", "LOCK_SUFFIX", "SUFFIX", "Writer", "begin_write", "connect"]
 
@@ -138,7 +138,7 @@ class _File:
             set_wal_mode(self._connection, timeout_s=busy_timeout_s)
             for statement in _CREATE:
                 self._connection.execute(statement)
-            sync_folder(folder)
+            sync_path(folder)
             status = self._path.stat()
             self._identity = status.st_dev, status.st_ino
         except BaseException:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mailnod.errors import StoreUnavailableError
 from mailnod.store.database import explain_error
+from mailnod.store.files import sync_path
 from mailnod.store.schema import check_schema
 
 __all__ = ["write_snapshot"]
@@ -65,9 +66,9 @@ def write_snapshot(
         _copy(source, beside, report)
         if minimised:
             _minimise(beside, report)
-        _sync(beside)
+        sync_path(beside)
         beside.replace(target)
-        _sync(target.parent)
+        sync_path(target.parent)
     except sqlite3.Error as error:
         raise explain_error(error, path=source) from error
     except OSError as error:
@@ -101,11 +102,3 @@ def _open(uri: str, report: Callable[[], None]) -> sqlite3.Connection:
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.set_progress_handler(report, _STEPS)
     return connection
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from mailnod.model import Observation, Overflow, Recorded
+from mailnod.store.files import sync_path
 from mailnod.store.rows import read_observation, read_overflow, write_observation, write_overflow
 
-__all__ = ["SPOOL_SUFFIX", "Spool", "find_folders", "measure", "replay", "sync_folder"]
+__all__ = ["SPOOL_SUFFIX", "Spool", "find_folders", "measure", "replay"]
 
 #: What the files are called.
 SPOOL_SUFFIX = ".spool"
@@ -106,7 +107,7 @@ class Spool:
                 _write_whole(descriptor, lines)
                 os.fsync(descriptor)
                 if size == 0:
-                    sync_folder(folder)
+                    sync_path(folder)
             except OSError:
                 # What was refused may be counted as lost, and should not come back; the checksums see to the rest.
                 with contextlib.suppress(OSError):
@@ -198,15 +199,6 @@ def _replay_lines(
     return True
 
 
-def sync_folder(folder: Path) -> None:
-    """Bring the names of a folder's files to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _encode(item: Recorded) -> bytes:
     row = write_observation(item) if isinstance(item, Observation) else write_overflow(item)
     values = [value.hex() if isinstance(value, bytes) else value for value in row]
@@ -246,7 +238,7 @@ def _make_folder(folder: Path) -> None:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-        sync_folder(folder.parent)
+        sync_path(folder.parent)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise OSError(errno.EPERM, "it is no folder of this user alone (mode 0700)", str(folder))

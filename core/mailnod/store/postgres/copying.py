@@ -8,12 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from mailnod.errors import ConfigurationError
 from mailnod.model import EventFilter
 from mailnod.store.consents import get_key
 from mailnod.store.deliveries import get_delivery
+from mailnod.store.pages import list_pages
 from mailnod.store.postgres import deliveries as sent
 from mailnod.store.postgres.server import Connection, Server
 from mailnod.store.postgres.store import PostgresStore
@@ -110,12 +110,10 @@ def _list_ids(old: sqlite3.Connection) -> Iterator[Sequence[bytes]]:
 
 def _copy_events(source: SQLiteStore, target: PostgresStore, report: Callable[[int], None]) -> int:
     moved = 0
-    after: Any = None
-    while page := source.get_judged(EventFilter(limit=_BATCH), after=after):
+    for page in list_pages(source, EventFilter(limit=_BATCH)):
         judgements = [(record.observation, record.event.verdict) for record in page]
         target.add_observations([observation for observation, _ in judgements], settle_s=0)
         target.publish(judgements, now=page[-1].event.occurred_at)
-        after = page[-1].event.occurred_at, page[-1].event.id
         moved += len(page)
         report(len(page))
     return moved
