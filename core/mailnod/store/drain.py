@@ -18,7 +18,7 @@ from mailnod.store.database import OpenFile, get_primary_code, open_file
 from mailnod.store.journal_file import LOCK_SUFFIX, SUFFIX, begin_write, connect
 from mailnod.store.processes import fork_gate
 from mailnod.store.rows import OBSERVATION_COLUMNS, OVERFLOW_COLUMNS, list_columns, read_observation, read_overflow
-from mailnod.store.spool import replay
+from mailnod.store.spool import list_ids, replay
 
 __all__ = ["CORRUPT_SUFFIX", "count_pending", "drain", "name_folder"]
 
@@ -63,17 +63,23 @@ _SELECT_OVERFLOW = f"SELECT {list_columns(OVERFLOW_COLUMNS)} FROM overflow"  # n
 _DELETE_OVERFLOW = "DELETE FROM overflow WHERE id = ? AND count = ?"
 
 
-def count_pending(folder: Path) -> int:
-    """Return how many hits lie in the journals; one that cannot be read now counts nothing.
+def count_pending(folder: Path, *, spool_folders: Sequence[Path] = ()) -> int:
+    """Return how many hits lie in the journals and in the spool, each once; a file that cannot be read now has none.
+
+    A hit that the journal was slow to take lies in the spool, and perhaps in both.
 
     :param folder: where the journals lie; it need not exist.
+    :param spool_folders: where hits may lie that no journal took; they need not exist.
     """
-    pending = 0
+    spooled = list_ids(spool_folders)
+    pending = len(spooled)
     for path in folder.glob(f"*{SUFFIX}"):
         with contextlib.suppress(sqlite3.Error), fork_gate:
             connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
             with contextlib.closing(connection):
                 pending += connection.execute("SELECT count(*) FROM hits").fetchone()[0]
+                if spooled:
+                    pending -= sum(id_ in spooled for (id_,) in connection.execute("SELECT id FROM hits"))
     return pending
 
 

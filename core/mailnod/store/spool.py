@@ -24,7 +24,7 @@ from mailnod.model import Observation, Overflow, Recorded
 from mailnod.store.files import sync_path
 from mailnod.store.rows import read_observation, read_overflow, write_observation, write_overflow
 
-__all__ = ["SPOOL_SUFFIX", "Spool", "find_folders", "measure", "replay"]
+__all__ = ["SPOOL_SUFFIX", "Spool", "find_folders", "list_ids", "measure", "replay"]
 
 #: What the files are called.
 SPOOL_SUFFIX = ".spool"
@@ -61,6 +61,16 @@ def measure(folders: Sequence[Path]) -> tuple[int, int]:
     """Return how many files of a spool there are, and how many bytes they have together."""
     sizes = [size for folder in folders for size in _list_sizes(folder)]
     return len(sizes), sum(sizes)
+
+
+def list_ids(folders: Sequence[Path]) -> set[bytes]:
+    """Return the ids of the hits that lie in a spool; a file that cannot be read now has none."""
+    found: set[bytes] = set()
+    for folder in folders:
+        for path in folder.glob(f"*{SPOOL_SUFFIX}"):
+            with contextlib.suppress(OSError), path.open("rb") as lines:
+                found.update(item.id for item in map(_decode, lines) if isinstance(item, Observation))
+    return found
 
 
 class Spool:

@@ -20,6 +20,7 @@ from mailnod.errors import StoreError, StoreUnavailableError
 from mailnod.model import Observation
 from mailnod.store.drain import count_pending, drain
 from mailnod.store.journal import Journal
+from mailnod.store.spool import Spool
 from mailnod.store.sqlite import SQLiteStore
 
 
@@ -286,3 +287,11 @@ def test_pending_hits_are_counted_where_they_lie(folder: Path, tmp_path: Path) -
     assert count_pending(folder) == 0
     live.close()
     store.close()
+
+
+def test_pending_hit_in_journal_and_spool_counts_once(folder: Path, tmp_path: Path) -> None:
+    """A hit that the journal was slow to take may lie in the spool too and is one hit; those there alone count."""
+    slow, *_ = fill(folder, 3)
+    spool = tmp_path / "spool"
+    Spool([spool], limit_bytes=1_000_000).write([slow, make_observation(b"8 bytes.", at=after(9))])
+    assert count_pending(folder, spool_folders=[spool, tmp_path / "not there"]) == 4
