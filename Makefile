@@ -16,8 +16,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Standard output belongs to what a verb prints: `make -s demo ARGS=--json | jq` gets JSON and nothing else.
 say = @printf >&2 '\n\033[1m==> %s\033[0m\n'
 
-.PHONY: help demo test lint types imports pytest fuzz bench bench-collect bench-judge bench-store \
-    docs wheel oldest slim matrix clean
+.PHONY: help demo app test lint types imports pytest test-desktop fuzz bench bench-collect bench-desktop bench-judge \
+    bench-store screenshots docs wheel oldest slim matrix clean
 
 help: ## Show the verbs.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -26,11 +26,16 @@ demo: $(VENV)/.demo ## Send, open, click, count (ARGS=--keep lets it run on).
 	$(say) "Demo"
 	@$(BIN)/mailnod demo $(ARGS)
 
+app: $(VENV)/.desktop ## Open the inspector (ARGS="mail.eml --database mailnod.db").
+	$(say) "Inspector"
+	@$(BIN)/mailnod-desktop $(ARGS)
+
 test: $(VENV)/.dev lint types imports ## Run all that must hold: style, types, tests, docs.
 	$(say) "Tests here, and meanwhile on other Pythons, whose output follows"
 	@$(MAKE) --no-print-directory slim > $(VENV)/slim.log 2>&1 & slim=$$!; failed=; \
 	    trap 'kill $$slim 2>/dev/null || true' INT TERM; \
 	    $(MAKE) --no-print-directory pytest || failed=pytest; \
+	    $(MAKE) --no-print-directory test-desktop || failed="$$failed test-desktop"; \
 	    wait $$slim || failed="$$failed slim"; cat $(VENV)/slim.log; test -z "$$failed"
 	@$(MAKE) --no-print-directory docs
 	$(say) "All checks passed"
@@ -51,6 +56,20 @@ imports: $(VENV)/.dev ## Check that imports respect the floors.
 pytest: $(VENV)/.dev ## Run the tests with coverage (ARGS are pytest's).
 	$(say) "Tests"
 	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+# Each kind of window in a process of its own: what ends a browser engine must not end the other tests.
+window_tests = timeout 900 $(BIN)/python -m pytest -p pytestqt.plugin -p no:cacheprovider
+offscreen = QT_QPA_PLATFORM=offscreen $(window_tests)
+on_screen = QT_QPA_PLATFORM=xcb xvfb-run -a -s '-screen 0 1600x1000x24' $(window_tests)
+
+test-desktop: $(VENV)/.dev ## Run the tests of the window, offscreen and on a virtual screen.
+	$(say) "Tests of the window"
+	@$(BIN)/python desktop/check_libraries.py; case $$? in 0) ;; 3) exit 0 ;; *) exit 1 ;; esac; \
+	    failed=; \
+	    $(offscreen) tests/desktop/widgets || failed=widgets; \
+	    $(offscreen) tests/desktop/web || failed="$$failed web"; \
+	    $(on_screen) tests/desktop/window || failed="$$failed window"; \
+	    test -z "$$failed" || { echo "failed: $$failed" >&2; exit 1; }
 
 oldest: $(VENV)/.dev ## Check the lower bounds of setup.cfg, in a fresh place.
 	$(say) "Lower bounds"
@@ -84,6 +103,14 @@ bench-store: $(VENV)/.dev ## Fill a store and time every query (ARGS=10000000).
 	$(say) "The store, when it is full"
 	@$(BIN)/python -m benchmarks.bench_store $(ARGS)
 
+bench-desktop: $(VENV)/.dev ## Measure the inspector, with a million events.
+	$(say) "The inspector"
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m benchmarks.bench_desktop $(ARGS)
+
+screenshots: $(VENV)/.dev ## Render the main views, light and dark, into docs/images.
+	$(say) "Pictures of the inspector"
+	@xvfb-run -a -s '-screen 0 1600x1000x24' $(BIN)/python docs/screenshots.py $(ARGS)
+
 docs: $(VENV)/.dev ## Build docs/_build/html; a warning is an error.
 	$(say) "Documentation"
 	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
@@ -106,10 +133,15 @@ $(VENV)/.demo: $(VENV)/.python $(SETUP)
 	@$(install) --no-build-isolation --editable '.[demo,serve]' | sed '/already satisfied/d' >&2
 	@touch $@
 
+$(VENV)/.desktop: $(VENV)/.python $(SETUP)
+	$(say) "Installing Mailnod and the inspector (some minutes the first time)"
+	@$(install) --no-build-isolation --editable '.[demo,desktop-web]' | sed '/already satisfied/d' >&2
+	@touch $@
+
 $(VENV)/.dev: $(VENV)/.python $(SETUP)
 	$(say) "Installing Mailnod and everything that its tests need (some minutes the first time)"
 	@$(install) --no-build-isolation --editable '.[demo,serve,test,docs,bench]' | sed '/already satisfied/d' >&2
-	@touch $@ $(VENV)/.demo
+	@touch $@ $(VENV)/.demo $(VENV)/.desktop
 
 $(VENV)/.python: constraints.txt
 	@if [ -z "$(PYTHON)" ]; then \

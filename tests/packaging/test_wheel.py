@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = {
     "mailnod": ROOT / "core" / "mailnod",
+    "mailnod_desktop": ROOT / "desktop" / "mailnod_desktop",
     "mailnod_django": ROOT / "plugins" / "django" / "mailnod_django",
     "mailnod_flask": ROOT / "plugins" / "flask" / "mailnod_flask",
 }

@@ -1,0 +1,1 @@
+"""Qt item models over what the services return; they live on the GUI thread and open no file."""
