@@ -59,6 +59,6 @@ class PillDelegate(QStyledItemDelegate):
         painter.setFont(option.font)
         draw_pill(painter, area, text, str(colour))
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:  # noqa: N802
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         """Leave room for the rounded ends."""
         return super().sizeHint(option, index) + QSize(2 * _PADDING, 2)
