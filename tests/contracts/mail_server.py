@@ -53,7 +53,7 @@ class MailServer(Controller):
         #: Called for each mail that comes in, in the server's own thread.
         self.on_mail: Callable[[], object] = bool
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Keep one mail, unless the server is told to refuse."""
         content = envelope.content
         raw = content.encode() if isinstance(content, str) else content or b""

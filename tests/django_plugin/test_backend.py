@@ -48,7 +48,7 @@ class PickyServer(MailServer):
         super().__init__()
         self.connections = -1
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Refuse whoever is called so."""

@@ -118,10 +118,10 @@ class PowerVFS(apsw.VFS):  # type: ignore[misc]
         self.disk = disk
         super().__init__(self.name, "unix")
 
-    def xOpen(self, name: Any, flags: list[int]) -> Any:  # noqa: N802
+    def xOpen(self, name: Any, flags: list[int]) -> Any:
         return PowerFile(name, flags, self.disk)
 
-    def xDelete(self, name: str, syncdir: bool) -> None:  # noqa: N802
+    def xDelete(self, name: str, syncdir: bool) -> None:
         super().xDelete(name, syncdir)
         with self.disk.lock:
             self.disk.delete(name)
@@ -140,19 +140,19 @@ class PowerFile(apsw.VFSFile):  # type: ignore[misc]
             self.image = disk.find(self.path)
         super().__init__("unix", name, flags)
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+    def xWrite(self, data: bytes, offset: int) -> None:
         with self.disk.lock:
             self.disk.spend()
             self.image.pending.append((offset, bytes(data)))
         super().xWrite(data, offset)
 
-    def xTruncate(self, size: int) -> None:  # noqa: N802
+    def xTruncate(self, size: int) -> None:
         with self.disk.lock:
             self.disk.spend()
             self.image.pending.append(size)
         super().xTruncate(size)
 
-    def xSync(self, flags: int) -> None:  # noqa: N802
+    def xSync(self, flags: int) -> None:
         with self.disk.lock:
             self.disk.spend()
             # A file that was deleted may still be open.
