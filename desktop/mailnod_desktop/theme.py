@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QPalette
 from PySide6.QtWidgets import QApplication
 
 from mailnod.model import Classification
 
-__all__ = ["DARK", "LIGHT", "Theme", "apply_theme", "get_theme", "icon", "make_mono_font"]
+__all__ = ["DARK", "LIGHT", "Theme", "apply_theme", "get_theme", "icon", "make_mono_font", "make_window_icon"]
 
 _UI_FONTS = ("Inter", "Inter Variable", "Segoe UI Variable", "Cantarell", "Noto Sans", "DejaVu Sans")
 _MONO_FONTS = ("JetBrains Mono", "Cascadia Mono", "Noto Sans Mono", "DejaVu Sans Mono")
@@ -75,14 +76,14 @@ LIGHT = Theme(
     added="#dcf5e3",
     removed="#fde2e2",
     classes={
-        Classification.GENUINE: "#1a7f43",
+        Classification.GENUINE: "#146b38",
         Classification.IMAGE_PROXY: "#2563c0",
         Classification.PRIVACY_PROXY: "#7440b8",
-        Classification.SECURITY_SCANNER: "#b35900",
+        Classification.SECURITY_SCANNER: "#934700",
         Classification.LINK_PREVIEW_BOT: "#b0286e",
         Classification.GENERIC_BOT: "#5b6470",
         Classification.SUSPICIOUS: "#b42332",
-        Classification.UNVERIFIED_CLICK: "#0b7a86",
+        Classification.UNVERIFIED_CLICK: "#07636d",
     },
 )
 
@@ -147,6 +148,11 @@ def icon(name: str, colour: str | None = None) -> QIcon:
     """
     theme = get_theme()
     return _draw_icon(name, colour or theme.text, theme.muted)
+
+
+def make_window_icon() -> QIcon:
+    """Return the program's own icon."""
+    return QIcon(str(Path(__file__).with_name("mailnod-desktop.svg")))
 
 
 @lru_cache(maxsize=512)
