@@ -32,7 +32,7 @@ _ENCODING_FIELD = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HtmlPart:
-    """One ``text/html`` body of a message; offsets are bytes of the message."""
+    """One body of a message; offsets are bytes of the message."""
 
     head_start: int
     body_start: int
@@ -83,10 +83,11 @@ class RawMessage:
         return splice(self.data, edits)
 
 
-def read_message(data: bytes) -> RawMessage:
+def read_message(data: bytes, *, kind: str = "text/html") -> RawMessage:
     """Find the HTML bodies of a message.
 
     :param data: the message as it goes to the mail server, with CRLF or LF line ends.
+    :param kind: the bodies of another type are found in their stead, such as ``text/plain``.
     :raises RewriteError: where a body cannot be decoded.
     """
     head_end = find_body(data, 0, len(data))
@@ -94,15 +95,15 @@ def read_message(data: bytes) -> RawMessage:
     header = head.get("List-Unsubscribe")
     return RawMessage(
         data=data,
-        parts=tuple(_find_parts(data)),
+        parts=tuple(_find_parts(data, kind)),
         list_unsubscribe=None if header is None else str(header),
     )
 
 
-def _find_parts(data: bytes) -> Iterator[HtmlPart]:
-    for part in walk_parts(data, enters=lambda kind: kind not in _UNTOUCHABLE):
+def _find_parts(data: bytes, kind: str) -> Iterator[HtmlPart]:
+    for part in walk_parts(data, enters=lambda container: container not in _UNTOUCHABLE):
         encoding = part.transfer_encoding
-        if part.head.get_content_type() == "text/html" and not part.is_attachment and encoding in _EDITABLE:
+        if part.head.get_content_type() == kind and not part.is_attachment and encoding in _EDITABLE:
             body = decode_transfer(data[part.body_start : part.body_end], encoding)
             yield HtmlPart(
                 head_start=part.head_start,

@@ -213,3 +213,10 @@ class Inspection:
     error: str = ""
     #: How long the rewriting took.
     took_ms: float = 0.0
+    #: Whether the mail had been rewritten before it came, and is shown as it was sent: "original" is then what it was
+    #: made from, as far as that can be known.
+    as_sent: bool = False
+    #: What cannot be known of a mail that had been rewritten before it came, in sentences.
+    unknown: tuple[str, ...] = ()
+    #: The plain-text body as it would leave.
+    text: str = ""
