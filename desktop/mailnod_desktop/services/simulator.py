@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mailnod.errors import TrackError
+from mailnod.errors import TokenError, TrackError
 from mailnod.model import Claims, Delivery, Envelope
 from mailnod.settings import Settings
 from mailnod.tokens import Keyring
@@ -27,8 +27,8 @@ from mailnod_desktop.services.stage import Stage
 
 __all__ = ["MAX_HITS", "Simulator"]
 
-#: Hits of one play: enough for a scanner in a mail of some hundred links.
-MAX_HITS = 500
+#: Hits of one play: enough for a scanner in a mail of a hundred links.
+MAX_HITS = 200
 
 
 class Simulator:
@@ -195,7 +195,7 @@ class _Targets:
             return self._chosen if clickable else next(iter(self._links), None)
         found = next((row for row in self._links if row.link is not None and row.link.index == index), None)
         if found is None:
-            raise SimulationError(f"Link {index} is not tracked in this mail, and the scenario clicks it.")
+            raise SimulationError(f"Link {index + 1} is not tracked in this mail, and the scenario clicks it.")
         return found
 
     def list(self, move: Move, chosen: LinkRow | None) -> list[LinkRow]:
@@ -215,8 +215,17 @@ def _make_copy(
     inspected = inspection.token
     if inspected is None:
         raise SimulationError("This mail leaves as it came, so there is nothing to ask for.")
-    token = inspected if recipient is None else inspection.tokens.get(recipient, inspected)
-    claims = keyring.verify(token, now=now)
+    shown = recipient in (None, inspection.wishes.recipient)
+    token = inspected if shown else inspection.tokens.get(recipient or "")
+    if token is None:
+        raise SimulationError(f"The copy of {recipient} leaves untracked, so there is nothing to ask for.")
+    try:
+        claims = keyring.verify(token, now=now)
+    except TokenError as error:
+        raise SimulationError(
+            "The links of this mail were signed with keys that are not here, so the collector of its app alone knows "
+            "them. Change a switch to have it rewritten, or start with that app's MAILNOD_SECRET_KEYS."
+        ) from error
     if condition == "withdrawn" and not (recipient or inspection.parsed.summary.recipients):
         raise SimulationError("The mail names no recipient who could have withdrawn.")
     if condition != "usual":
