@@ -65,7 +65,7 @@ def open_export(path: Path) -> Iterator[TextIO]:
     :raises OSError: it cannot be written.
     """
     # Behind a link, so that the link stays one.
-    path = path.resolve()
+    path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
         with path.open("w", encoding="utf-8", newline="") as file:
             yield file
