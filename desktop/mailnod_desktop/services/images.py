@@ -82,7 +82,7 @@ def score_alt(html: str) -> tuple[int, str]:
     poor = len(images) - told - decoration - missing
     score = round(100 * (told + decoration / 2) / len(images))
     of = f"{len(images)} images" if len(images) > 1 else "1 image"
-    parts = [f"{told} of {of} {'says' if told == 1 else 'say'} what is shown"]
+    parts = [f"{told} of {of} {'says' if told == 1 or len(images) == 1 else 'say'} what is shown"]
     parts += [f"{decoration} marked as decoration"] * (decoration > 0)
     parts += [f"{missing} without alt text"] * (missing > 0)
     parts += [f"{poor} named by a file or an empty word"] * (poor > 0)

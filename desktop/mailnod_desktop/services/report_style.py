@@ -39,7 +39,7 @@ code,.mono,.diff td{font-family:"JetBrains Mono","Cascadia Mono",Consolas,"DejaV
 ul.plain{list-style:none;margin:0;padding:0}
 ul.plain li{padding:3px 0}
 .finding{border-left:4px solid currentColor;border-radius:4px;background:var(--alt);padding:9px 13px;margin:8px 0}
-.finding p{color:var(--text)}
+.finding p{color:var(--text)}.finding p.muted{color:var(--muted)}
 .finding .excerpt{color:var(--muted);overflow-wrap:anywhere;
 font-family:"JetBrains Mono",Consolas,monospace;font-size:12.5px}
 .meter{position:relative;height:14px;border-radius:7px;background:var(--alt);border:1px solid var(--border);
@@ -48,7 +48,8 @@ overflow:hidden;margin:8px 0 4px}
 .meter i.before{opacity:.45}.meter i.over{background:var(--bad)}
 .meter b{position:absolute;top:0;bottom:0;width:2px;background:var(--text)}
 .diff td{white-space:pre-wrap;overflow-wrap:anywhere;border-bottom:0;padding:1px 10px;line-height:1.55;width:48%}
-.diff td.number{width:1%;color:var(--muted);user-select:none;border-right:1px solid var(--border)}
+.diff td.number{width:1%;white-space:nowrap;overflow-wrap:normal;color:var(--muted);
+user-select:none;border-right:1px solid var(--border)}
 .diff td.removed{background:var(--removed)}.diff td.added{background:var(--added)}
 .diff .removed mark{background:var(--removed-mark);color:inherit;border-radius:2px}
 .diff .added mark{background:var(--added-mark);color:inherit;border-radius:2px}
