@@ -12,7 +12,7 @@ from mailnod.cli.context import CliContext, database_option, json_option, pass_c
 from mailnod.cli.progress import show_progress
 from mailnod.model import ConsentState
 from mailnod.plugins import Plugins
-from mailnod.settings import Settings
+from mailnod.settings import Settings, refuse_unknown
 from mailnod.store.base import Store
 from mailnod_desktop.commands.inspect_output import Output, Pictures
 from mailnod_desktop.services.consents import AskConsent
