@@ -10,9 +10,11 @@ rows that are in sight. Every read is a short transaction, so that whoever write
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import sqlite3
+import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -28,9 +30,9 @@ from mailnod.store.arms import BARE, JOINS, SOURCES, Arm, choose_arms, get_bound
 from mailnod.store.conditions import Condition, list_conditions, list_terms
 from mailnod.store.database import Database, get_primary_code
 from mailnod.store.observations import KINDS
-from mailnod.store.rows import from_micros
+from mailnod.store.rows import from_micros, to_micros
 
-__all__ = ["Browser", "Part", "Row", "State", "to_time"]
+__all__ = ["Browser", "Part", "Row", "State", "from_time", "to_time"]
 
 #: So many rows are looked at in one transaction, which takes some hundredths of a second.
 EFFORT = 50_000
@@ -117,6 +119,11 @@ def to_time(slot: int) -> datetime:
     return from_micros(slots.get_micros(slot))
 
 
+def from_time(at: datetime) -> int:
+    """Return the first slot of a time."""
+    return slots.to_slot(to_micros(at))
+
+
 class Browser:
     """Reads a store for a window, from any thread, and never writes to it.
 
@@ -126,12 +133,13 @@ class Browser:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._database = Database(path, read_only=True, busy_timeout_s=2.0)
-        self._watched: sqlite3.Connection | None = None
-        self._watches = 0
+        #: The connection whose versions each thread was told, and its number.
+        self._watched = threading.local()
+        self._watches = itertools.count(1)
 
     def close(self) -> None:
         """Close the connections of every thread."""
-        self._watched = None
+        self._watched = threading.local()
         self._database.close()
 
     def get_state(self) -> State:
@@ -142,12 +150,13 @@ class Browser:
         :raises StoreUnavailableError: as every method here does, with words that say what to do.
         """
         with self._read() as connection:
-            if connection is not self._watched:
+            watched = self._watched
+            if getattr(watched, "connection", None) is not connection:
                 # Versions of another connection say nothing.
-                self._watched, self._watches = connection, self._watches + 1
+                watched.connection, watched.number = connection, next(self._watches)
             ((version,),) = connection.execute("PRAGMA data_version").fetchall()
             ((oldest, newest),) = connection.execute(_EXTREMES).fetchall()
-        return State((self._watches, version), oldest, newest)
+        return State((watched.number, version), oldest, newest)
 
     def count_all(self) -> int:
         """Return how many events there are; it takes about 10 ms for each million."""
