@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtGui import QColor, QFont
+from PySide6.QtGui import QColor
 
 from mailnod.model import Classification
 from mailnod_desktop.services.event_reader import Row, say_reasons
 from mailnod_desktop.theme import get_theme, make_mono_font
 from mailnod_desktop.views.pills import COLOUR_ROLE
 
-__all__ = ["COLUMNS", "ID_ROLE", "ROW_ROLE", "Column", "describe_cell", "describe_class", "describe_header"]
+__all__ = [
+    "CLASS",
+    "COLUMNS",
+    "ID_ROLE",
+    "ROW_ROLE",
+    "ROW_ROLES",
+    "Cells",
+    "Column",
+    "describe_class",
+    "describe_header",
+    "write_texts",
+]
 
 #: The id of an event, as bytes.
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
 #: The whole :class:`Row` of an event; None where it is not read yet.
 ROW_ROLE = Qt.ItemDataRole.UserRole + 2
 
+# Numbers, because Qt asks with numbers, and comparing them with its enumerations takes longer than answering.
+_DISPLAY, _TIP = int(Qt.ItemDataRole.DisplayRole), int(Qt.ItemDataRole.ToolTipRole)
+_FONT, _ALIGNMENT = int(Qt.ItemDataRole.FontRole), int(Qt.ItemDataRole.TextAlignmentRole)
+_FOREGROUND = int(Qt.ItemDataRole.ForegroundRole)
+#: Roles that rows answer differently.
+ROW_ROLES = frozenset((_DISPLAY, _TIP, _FOREGROUND, int(COLOUR_ROLE), int(ID_ROLE), int(ROW_ROLE)))
+#: The column that holds a pill.
+CLASS = 2
+_MAY_BE_UNKNOWN = frozenset((3, 9))
 _ALIGN_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -62,38 +81,49 @@ def describe_header(section: int, role: int) -> Any:
     return None
 
 
-def describe_cell(row: Row | None, at: datetime, section: int, role: int, *, removed: bool) -> Any:
-    """Return what a cell shows in a role.
+class Cells:
+    """What is the same in every row, made once: a frame asks for thousands of answers.
 
-    :param row: the event; None where it is not read yet or was removed.
-    :param at: when its hit was.
-    :param section: number of the column.
+    It is made anew for another theme.
     """
-    column = COLUMNS[section]
-    if role == Qt.ItemDataRole.FontRole:
-        return _mono() if column.mono else None
-    if role == Qt.ItemDataRole.TextAlignmentRole:
-        return _ALIGN_RIGHT if column.right else None
-    if row is None:
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _write_time(at) if section == 0 else _tr("removed") if removed and section == 2 else "…"
-        return QColor(get_theme().muted) if role == Qt.ItemDataRole.ForegroundRole else None
-    if role == Qt.ItemDataRole.DisplayRole:
-        return column.read(row)
-    if role == COLOUR_ROLE:
-        return get_theme().classes[row.classification] if section == 2 else None
-    if role == Qt.ItemDataRole.ToolTipRole:
-        return _tips[section](row) if section in _tips else column.read(row) or None
-    if role == Qt.ItemDataRole.ForegroundRole:
-        return QColor(get_theme().muted) if section in (3, 9) and _is_unknown(row, section) else None
-    if role == ID_ROLE:
-        return row.id
-    return row if role == ROW_ROLE else None
+
+    def __init__(self) -> None:
+        mono = make_mono_font()
+        #: What each column answers to a role, whatever the row.
+        self.fixed: dict[int, tuple[Any, ...]] = {
+            _FONT: tuple(mono if column.mono else None for column in COLUMNS),
+            _ALIGNMENT: tuple(_ALIGN_RIGHT if column.right else None for column in COLUMNS),
+        }
+        self._muted = QColor(get_theme().muted)
+        self._colours = get_theme().classes
+
+    def show_unread(self, at: datetime, section: int, role: int, *, removed: bool) -> Any:
+        """Return what a cell shows of an event that is not read yet, or was removed."""
+        if role == _DISPLAY:
+            return _write_time(at) if section == 0 else _tr("removed") if removed and section == CLASS else "…"
+        return self._muted if role == _FOREGROUND else None
+
+    def show(self, row: Row, texts: Sequence[str], section: int, role: int) -> Any:
+        """Return what a cell shows of an event.
+
+        :param texts: what :func:`write_texts` returned for it.
+        """
+        if role == _DISPLAY:
+            return texts[section]
+        if role == _FOREGROUND:
+            return self._muted if section in _MAY_BE_UNKNOWN and _is_unknown(row, section) else None
+        if role == COLOUR_ROLE:
+            return self._colours[row.classification] if section == CLASS else None
+        if role == _TIP:
+            return _tips[section](row) if section in _tips else texts[section] or None
+        if role == ID_ROLE:
+            return row.id
+        return row if role == ROW_ROLE else None
 
 
-@lru_cache(maxsize=1)
-def _mono() -> QFont:
-    return make_mono_font()
+def write_texts(row: Row) -> tuple[str, ...]:
+    """Return what each column shows of an event."""
+    return tuple(column.read(row) for column in COLUMNS)
 
 
 def _write_time(at: datetime) -> str:

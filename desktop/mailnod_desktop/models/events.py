@@ -23,7 +23,15 @@ from PySide6.QtCore import (
 )
 
 from mailnod.model import EventFilter
-from mailnod_desktop.models.event_cells import COLUMNS, ID_ROLE, ROW_ROLE, describe_cell, describe_header
+from mailnod_desktop.models.event_cells import (
+    COLUMNS,
+    ID_ROLE,
+    ROW_ROLE,
+    ROW_ROLES,
+    Cells,
+    describe_header,
+    write_texts,
+)
 from mailnod_desktop.models.event_lane import Lane
 from mailnod_desktop.services.event_reader import EventReader, Part, Row, State, Tail, find_tail, to_time
 from mailnod_desktop.tasks import Tasks
@@ -90,7 +98,9 @@ class EventTable(QAbstractTableModel):
         #: Slots that came in after the list was begun, the oldest first; and those before them, the newest first.
         self._newer = array("q")
         self._older = array("q")
-        self._rows: OrderedDict[int, tuple[int, Row | None]] = OrderedDict()
+        #: Stamp, event and texts by slot, what was read last at the end; an event that was removed is None.
+        self._rows: OrderedDict[int, tuple[int, Row | None, Sequence[str]]] = OrderedDict()
+        self._cells = Cells()
         #: Rows that were read under an older stamp are read again when they are in sight.
         self._stamp = 0
         self._wanted: dict[int, None] = {}
@@ -128,15 +138,21 @@ class EventTable(QAbstractTableModel):
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a cell shows; a row that is not read yet is asked for, and shows its time meanwhile."""
-        if not index.isValid() or index.row() >= self.rowCount():
+        fixed = self._cells.fixed.get(role)
+        if fixed is not None:
+            return fixed[index.column()]
+        if role not in ROW_ROLES:
             return None
-        slot = self.get_slot(index.row())
+        row = index.row()
+        if not 0 <= row < len(self._newer) + len(self._older):
+            return None
+        slot = self.get_slot(row)
         held = self._rows.get(slot)
         if held is None or held[0] != self._stamp:
             self._want(slot)
-        if held is None:
-            return describe_cell(None, to_time(slot), index.column(), role, removed=False)
-        return describe_cell(held[1], to_time(slot), index.column(), role, removed=held[1] is None)
+        if held is None or held[1] is None:
+            return self._cells.show_unread(to_time(slot), index.column(), role, removed=held is not None)
+        return self._cells.show(held[1], held[2], index.column(), role)
 
     # What the view asks.
 
@@ -162,6 +178,10 @@ class EventTable(QAbstractTableModel):
         self.waiting_changed.emit(0)
         if reader is not None:
             self._walk(_FIRST)
+
+    def apply_theme(self) -> None:
+        """Take the colours and fonts of the present theme."""
+        self._cells = Cells()
 
     def set_live(self, live: bool) -> None:
         """Go on looking for new events, or stop to."""
@@ -278,7 +298,7 @@ class EventTable(QAbstractTableModel):
                 if 0 <= place < self.rowCount():
                     asked[self.get_slot(place)] = None
         stamp = self._stamp
-        asked = {slot: None for slot in asked if self._rows.get(slot, (-1,))[0] != stamp}
+        asked = {slot: None for slot in asked if slot not in self._rows or self._rows[slot][0] != stamp}
         self._lane.start(
             "rows",
             lambda: reader.get_rows(asked),
@@ -291,10 +311,12 @@ class EventTable(QAbstractTableModel):
         found = {row.slot: row for row in rows}
         changed = []
         for slot in asked:
-            before = self._rows.pop(slot, None)
-            self._rows[slot] = (stamp, found.get(slot))
-            if before is None or before[1] != found.get(slot):
-                changed.append(self.find_row(slot))
+            before, row = self._rows.pop(slot, None), found.get(slot)
+            if before is not None and before[1] == row:
+                self._rows[slot] = (stamp, row, before[2])
+                continue
+            self._rows[slot] = (stamp, row, () if row is None else write_texts(row))
+            changed.append(self.find_row(slot))
         while len(self._rows) > _HELD:
             self._rows.popitem(last=False)
         for first, last in _join_runs(sorted(changed)):

@@ -228,6 +228,7 @@ class EventsView(QWidget):
         self.legend.apply_theme()
         self.query_box.apply_theme()
         self.timeline.update()
+        self.model.apply_theme()
 
     # What is looked at.
 

@@ -17,7 +17,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QAction, QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QMenu, QPushButton, QTableView, QWidget
 
-from mailnod_desktop.models.event_cells import COLUMNS
+from mailnod_desktop.models.event_cells import CLASS, COLUMNS
 from mailnod_desktop.models.events import EventTable
 from mailnod_desktop.services.event_reader import EventReader, Row
 from mailnod_desktop.tasks import Tasks
@@ -27,7 +27,6 @@ from mailnod_desktop.views.pills import PillDelegate
 __all__ = ["EventsTable"]
 
 _WIDTHS = "events/columns"
-_CLASS = 2
 #: So many rows can be copied at once.
 _MOST_COPIED = 10_000
 
@@ -60,7 +59,7 @@ class EventsTable(QTableView):
         self.setStyleSheet("QTableView#events-table::item { padding: 0 5px; border: 0; }")
         self.setAccessibleName(self.tr("Events, newest first"))
         self.setModel(model)
-        self.setItemDelegateForColumn(_CLASS, PillDelegate(self))
+        self.setItemDelegateForColumn(CLASS, PillDelegate(self))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
