@@ -66,6 +66,7 @@ class ExportDialog(QDialog):
         self._key = f"export-{id(self)}"
         self._total: int | None = None
         self._stop = threading.Event()
+        self._begun = False
         self._make_form(folder or Path.home())
         self._make_progress()
         self._lay_out()
@@ -91,8 +92,8 @@ class ExportDialog(QDialog):
     def start(self) -> None:
         """Write."""
         path, wanted, target, form, news = self._path, self._wanted, self.target, self.form, self._news
-        self._stop = threading.Event()
-        stop = self._stop
+        stop = self._stop = threading.Event()
+        self._begun = True
 
         def work(dropped: threading.Event) -> int:
             def hand_over(written: Written) -> None:
@@ -206,14 +207,21 @@ class ExportDialog(QDialog):
     def _count(self) -> None:
         path, wanted = self._path, self._wanted
         self._sentence.setText(self.tr("Counting events ..."))
-        self._tasks.start(f"{self._key}-count", lambda _: count_events(path, wanted), self._take_count, self._fail)
+        self._tasks.start(
+            f"{self._key}-count", lambda _: count_events(path, wanted), self._take_count, self._fail_count
+        )
 
     def _take_count(self, total: int) -> None:
         self._total = total
         if self._tasks.is_running(self._key):
             self._bar.show_part(self._bar.value(), total)
-        else:
+        elif not self._begun:
             self._sentence.setText(self.tr("{0} will be written, newest first.").format(count(total, "event")))
+
+    def _fail_count(self, error: Exception) -> None:
+        # Whoever writes says by themselves what is wrong.
+        if not self._begun:
+            self._fail(error)
 
     def _take_news(self, news: tuple[threading.Event, Written]) -> None:
         dropped, written = news
