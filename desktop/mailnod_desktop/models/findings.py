@@ -7,6 +7,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from mailnod_desktop.models.plain import make_visible, shorten
+from mailnod_desktop.models.words import SEARCH_ROLE
 from mailnod_desktop.services.model import Finding, Severity
 
 __all__ = ["FINDING_ROLE", "SEVERITIES", "FindingsModel"]
@@ -63,6 +64,9 @@ class FindingsModel(QAbstractListModel):
             case Qt.ItemDataRole.AccessibleTextRole:
                 said = (self.describe_severity(finding.severity), finding.message, finding.advice)
                 return ": ".join(make_visible(text) for text in said if text)
+            case _ if role == SEARCH_ROLE:
+                severity = self.describe_severity(finding.severity)
+                return "\n".join((severity, finding.rule, finding.message, finding.advice, finding.excerpt))
             case _ if role == FINDING_ROLE:
                 return finding
         return None

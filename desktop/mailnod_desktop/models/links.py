@@ -10,7 +10,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
 from mailnod_desktop.models.plain import capitalise, make_tooltip, make_visible, shorten
-from mailnod_desktop.models.words import SORT_ROLE
+from mailnod_desktop.models.words import SEARCH_ROLE, SORT_ROLE
 from mailnod_desktop.services.model import Body, Inspection, LinkRow
 from mailnod_desktop.theme import get_theme
 from mailnod_desktop.views.pills import COLOUR_ROLE
@@ -77,8 +77,9 @@ class LinksModel(QAbstractTableModel):
             self._rows, self._key = rows, key
             self.endResetModel()
             return
+        refused = self._refused
         self._take(inspection)
-        self._merge(rows)
+        self._merge(rows, self._refused ^ refused)
 
     def get_row(self, row: int) -> LinkRow:
         """Return the link that stands in a row."""
@@ -127,6 +128,12 @@ class LinksModel(QAbstractTableModel):
         if row.kind == "honeypot":
             return self.tr("hidden link")
         return self.tr("tracked") if row.tracked else self.tr("left alone")
+
+    def describe_reason(self, row: LinkRow) -> str:
+        """Return why that becomes of a link, in words."""
+        if row.kind == "click" and row.reason == "tracked":
+            return self.tr("every rule lets it through")
+        return make_visible(row.reason)
 
     def rowCount(self, parent: Index = _NOWHERE) -> int:
         """Return how many links there are."""
@@ -180,6 +187,8 @@ class LinksModel(QAbstractTableModel):
                 return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             case _ if role == COLOUR_ROLE and column is LinkColumn.STATE:
                 return self._choose_colour(row)
+            case _ if role == SEARCH_ROLE:
+                return "\n".join((row.url, row.label, row.reason, row.tracked_url, self.describe_state(row)))
             case _ if role == SORT_ROLE:
                 in_order = column in (LinkColumn.NUMBER, LinkColumn.OFFSET)
                 return index.row() if in_order else self._show(row, column)
@@ -197,8 +206,12 @@ class LinksModel(QAbstractTableModel):
         self._refused = frozenset() if inspection is None else inspection.wishes.refused
         self._line_starts = {}
 
-    def _merge(self, rows: list[LinkRow]) -> None:
-        """Go from the rows that are shown to others in the same order, by as little as possible."""
+    def _merge(self, rows: list[LinkRow], switched: frozenset[tuple[int, int]]) -> None:
+        """Go from the rows that are shown to others in the same order, by as little as possible.
+
+        :param switched: links whose boxes show something else now.
+        """
+        before = {identify(row): row for row in self._rows}
         wanted = {identify(row) for row in rows}
         for number in range(len(self._rows) - 1, -1, -1):
             if identify(self._rows[number]) not in wanted:
@@ -212,8 +225,9 @@ class LinksModel(QAbstractTableModel):
             self._rows.insert(number, row)
             self.endInsertRows()
         self._rows = rows
-        if rows:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(LinkColumn) - 1))
+        for number, row in enumerate(rows):
+            if before.get(identify(row), row) != row or self._get_switch(row) in switched:
+                self.dataChanged.emit(self.index(number, 0), self.index(number, len(LinkColumn) - 1))
 
     def _get_switch(self, row: LinkRow) -> tuple[int, int] | None:
         return (row.body, row.link.index) if row.switchable and row.link is not None else None
@@ -240,7 +254,7 @@ class LinksModel(QAbstractTableModel):
             case LinkColumn.LABEL:
                 return shorten(make_visible(" ".join(row.label.split())))
             case LinkColumn.WHY:
-                return make_visible(row.reason)
+                return self.describe_reason(row)
             case LinkColumn.TRACKED_URL:
                 return shorten(make_visible(row.tracked_url)) or "—"
             case LinkColumn.OFFSET:
@@ -251,7 +265,7 @@ class LinksModel(QAbstractTableModel):
             case LinkColumn.NUMBER:
                 return make_tooltip(self._explain_box(row))
             case LinkColumn.STATE | LinkColumn.WHY:
-                return make_tooltip(capitalise(row.reason))
+                return make_tooltip(capitalise(self.describe_reason(row)))
             case LinkColumn.URL:
                 raw = row.link.raw if row.link is not None and row.link.raw != row.url else ""
                 return make_tooltip(row.url, self.tr("In the source: {raw}").format(raw=raw) if raw else "")

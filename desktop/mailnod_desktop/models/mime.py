@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import IntEnum
+from mimetypes import guess_extension
 from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QCoreApplication, QModelIndex, QObject, QPersistentModelIndex, Qt
@@ -49,8 +50,7 @@ def suggest_filename(node: MimeNode) -> str:
     """Return a name under which a part can be saved anywhere, whatever its sender calls it."""
     name = _UNSAFE.sub("_", node.filename.replace("\\", "/").rsplit("/", 1)[-1]).strip(" .")
     if not name or _RESERVED.fullmatch(name):
-        kind = re.sub(r"\W", "", node.content_type.rpartition("/")[2])[:8]
-        name = f"part-{node.path}.{ {'plain': 'txt', 'jpeg': 'jpg', 'octetstream': 'bin'}.get(kind, kind) or 'bin' }"
+        name = f"part-{node.path}{guess_extension(node.content_type) or '.bin'}"
     stem, dot, ending = name.rpartition(".")
     return name if len(name) <= _NAME_CHARS else f"{(stem or ending)[: _NAME_CHARS - 20]}{dot}{ending[:15]}"
 

@@ -6,10 +6,12 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
 
-__all__ = ["SORT_ROLE", "WordsFilter"]
+__all__ = ["SEARCH_ROLE", "SORT_ROLE", "WordsFilter"]
 
 #: What a cell is sorted by, where that is not what it shows.
 SORT_ROLE = Qt.ItemDataRole.UserRole + 41
+#: All text of a row, answered for its first column, where a filter is to look at more or less than what is shown.
+SEARCH_ROLE = Qt.ItemDataRole.UserRole + 42
 
 
 class WordsFilter(QSortFilterProxyModel):
@@ -39,6 +41,9 @@ class WordsFilter(QSortFilterProxyModel):
         if not self._words:
             return True
         source = self.sourceModel()
-        cells: list[Any] = [source.index(row, column, parent).data() for column in range(source.columnCount(parent))]
-        whole = "\n".join(str(cell) for cell in cells if cell is not None).casefold()
+        whole: Any = source.index(row, 0, parent).data(SEARCH_ROLE)
+        if whole is None:
+            cells = (source.index(row, column, parent).data() for column in range(source.columnCount(parent)))
+            whole = "\n".join(str(cell) for cell in cells if cell is not None)
+        whole = whole.casefold()
         return all(word in whole for word in self._words)

@@ -18,9 +18,16 @@ from PySide6.QtWidgets import (
 from mailnod_desktop.models.headers import HeaderColumn, HeadersModel, read_raw_head
 from mailnod_desktop.models.words import WordsFilter
 from mailnod_desktop.services.model import Inspection
-from mailnod_desktop.theme import icon, make_mono_font
-from mailnod_desktop.views.pills import PillDelegate
-from mailnod_desktop.views.tables import HintTable, make_filter_box, make_label, remember_columns, set_widths
+from mailnod_desktop.theme import icon
+from mailnod_desktop.views.tables import (
+    HintTable,
+    StateDelegate,
+    make_filter_box,
+    make_label,
+    make_source_font,
+    remember_columns,
+    set_widths,
+)
 
 __all__ = ["HeadersView"]
 
@@ -47,7 +54,7 @@ class HeadersView(QWidget):
         self._raw = QPlainTextEdit()
         self._raw.setReadOnly(True)
         self._raw.setFrameShape(QFrame.Shape.NoFrame)
-        self._raw.setFont(make_mono_font())
+        self._raw.setFont(make_source_font())
         self._raw.setAccessibleName(self.tr("Source of the headers"))
         self._pages = QStackedWidget()
         self._pages.addWidget(self._table)
@@ -110,7 +117,8 @@ class HeadersView(QWidget):
         table = self._table
         table.setModel(self._shown)
         table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        table.setItemDelegateForColumn(HeaderColumn.NOTE, PillDelegate(table))
+        table.setItemDelegateForColumn(HeaderColumn.NOTE, StateDelegate(table))
+        table.make_sortable()
         set_widths(table, (26, 24, 60))
         table.copy_requested.connect(self.copy_selected)
 

@@ -11,10 +11,10 @@ from mailnod_desktop.models.words import WordsFilter
 from mailnod_desktop.services.model import Inspection, LinkRow
 from mailnod_desktop.theme import icon
 from mailnod_desktop.views.checks import CheckDelegate
-from mailnod_desktop.views.pills import PillDelegate
 from mailnod_desktop.views.tables import (
     HintTable,
     MonoDelegate,
+    StateDelegate,
     make_filter_box,
     make_label,
     remember_columns,
@@ -168,15 +168,14 @@ class LinksView(QWidget):
         table = self._table
         table.setModel(self._shown)
         table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        table.setSortingEnabled(True)
-        table.sortByColumn(LinkColumn.OFFSET, Qt.SortOrder.AscendingOrder)
+        table.make_sortable()
         table.setItemDelegateForColumn(LinkColumn.NUMBER, CheckDelegate(table))
-        table.setItemDelegateForColumn(LinkColumn.STATE, PillDelegate(table))
+        table.setItemDelegateForColumn(LinkColumn.STATE, StateDelegate(table))
         mono = MonoDelegate(table)
         for column in (LinkColumn.URL, LinkColumn.OFFSET):
             table.setItemDelegateForColumn(column, mono)
         table.setItemDelegateForColumn(LinkColumn.TRACKED_URL, MonoDelegate(table, muted=True))
-        set_widths(table, (7, 7, 11, 44, 20, 26, 9, 34))
+        set_widths(table, (6, 6, 10, 38, 17, 22, 8, 34))
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._open_menu)
         table.copy_requested.connect(self.copy_selected)

@@ -10,8 +10,8 @@ from mailnod_desktop.models.mime import find_danger
 from mailnod_desktop.models.plain import format_bytes, make_visible
 from mailnod_desktop.services.model import MimeNode
 from mailnod_desktop.services.tree import decode_text
-from mailnod_desktop.theme import get_theme, make_mono_font
-from mailnod_desktop.views.tables import make_label
+from mailnod_desktop.theme import get_theme
+from mailnod_desktop.views.tables import make_label, make_source_font
 
 __all__ = ["PartPreview"]
 
@@ -33,7 +33,7 @@ class PartPreview(QWidget):
         self._text = QPlainTextEdit()
         self._text.setReadOnly(True)
         self._text.setFrameShape(QFrame.Shape.NoFrame)
-        self._text.setFont(make_mono_font())
+        self._text.setFont(make_source_font())
         self._text.setAccessibleName(self.tr("Content of the part"))
         self._picture = _Picture()
         self._picture.setAccessibleName(self.tr("Picture in the part"))

@@ -11,8 +11,7 @@ from mailnod_desktop.models.plain import format_bytes
 from mailnod_desktop.services.model import Inspection, MimeNode
 from mailnod_desktop.theme import icon
 from mailnod_desktop.views.mime_part import PartPreview
-from mailnod_desktop.views.pills import PillDelegate
-from mailnod_desktop.views.tables import HintTree, make_label, remember_columns, set_widths
+from mailnod_desktop.views.tables import HintTree, StateDelegate, make_label, remember_columns, set_widths
 
 __all__ = ["MimeView"]
 
@@ -32,7 +31,7 @@ class MimeView(QWidget):
         self._model = MimeModel(self)
         self._tree = HintTree("mime_tree", self.tr("Parts of the message"))
         self._tree.setModel(self._model)
-        self._tree.setItemDelegateForColumn(MimeColumn.ROLE, PillDelegate(self._tree))
+        self._tree.setItemDelegateForColumn(MimeColumn.ROLE, StateDelegate(self._tree))
         set_widths(self._tree, (34, 22, 10, 12, 17, 30))
         remember_columns(settings, self._tree)
         self._counts = make_label(muted=True)

@@ -12,9 +12,9 @@ from mailnod.model import Mode
 from mailnod_desktop.models.plain import capitalise, make_visible, shorten
 from mailnod_desktop.models.tokens import read_token
 from mailnod_desktop.services.model import Inspection
-from mailnod_desktop.theme import get_theme, icon, make_mono_font
+from mailnod_desktop.theme import get_theme, icon
 from mailnod_desktop.views.pills import draw_pill
-from mailnod_desktop.views.tables import make_label
+from mailnod_desktop.views.tables import make_label, make_source_font
 
 __all__ = ["Outcome"]
 
@@ -34,7 +34,7 @@ class Outcome(QWidget):
         self._reasons.setVerticalSpacing(4)
         self._reasons.setColumnStretch(1, 1)
         self._token = make_label()
-        self._token.setFont(make_mono_font())
+        self._token.setFont(make_source_font())
         self._copy = QToolButton()
         self._copy.setIcon(icon("content-copy"))
         self._copy.setAutoRaise(True)

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 
 from mailnod_desktop.models.plain import make_visible
 from mailnod_desktop.services.model import Inspection
-from mailnod_desktop.theme import get_theme, icon, make_mono_font
-from mailnod_desktop.views.tables import make_label
+from mailnod_desktop.theme import get_theme, icon
+from mailnod_desktop.views.tables import make_label, make_source_font
 
 __all__ = ["PlainTextView"]
 
@@ -103,7 +103,7 @@ class _Pane(QWidget):
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setFrameShape(QFrame.Shape.NoFrame)
-        self.text.setFont(make_mono_font(9.5))
+        self.text.setFont(make_source_font(9.5))
         self.text.setAccessibleName(title)
         self.text.document().setDocumentMargin(10)
         # Read-only text can be selected and copied by keys too.

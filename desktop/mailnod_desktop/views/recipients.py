@@ -10,10 +10,10 @@ from mailnod_desktop.models.recipients import RecipientColumn, RecipientsModel
 from mailnod_desktop.models.words import WordsFilter
 from mailnod_desktop.services.model import Inspection
 from mailnod_desktop.theme import icon
-from mailnod_desktop.views.pills import PillDelegate
 from mailnod_desktop.views.tables import (
     HintTable,
     MonoDelegate,
+    StateDelegate,
     make_filter_box,
     make_label,
     remember_columns,
@@ -47,9 +47,10 @@ class RecipientsView(QWidget):
         self._shared.setToolTip(self.tr("Show the one copy that all recipients share"))
         self._table = HintTable("recipients_table", self.tr("Recipients of the mail"))
         self._table.setModel(self._shown)
-        self._table.setItemDelegateForColumn(RecipientColumn.STATE, PillDelegate(self._table))
-        self._table.setItemDelegateForColumn(RecipientColumn.WAY, PillDelegate(self._table))
+        self._table.setItemDelegateForColumn(RecipientColumn.STATE, StateDelegate(self._table))
+        self._table.setItemDelegateForColumn(RecipientColumn.WAY, StateDelegate(self._table))
         self._table.setItemDelegateForColumn(RecipientColumn.TOKEN, MonoDelegate(self._table))
+        self._table.make_sortable()
         set_widths(self._table, (32, 22, 13, 16, 36, 40))
         remember_columns(settings, self._table)
         top = QHBoxLayout()

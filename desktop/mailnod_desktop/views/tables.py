@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from mailnod_desktop.theme import get_theme, icon, make_mono_font
+from mailnod_desktop.views.pills import PillDelegate
 
 __all__ = [
     "CellDelegate",
@@ -29,8 +30,10 @@ __all__ = [
     "HintTable",
     "HintTree",
     "MonoDelegate",
+    "StateDelegate",
     "make_filter_box",
     "make_label",
+    "make_source_font",
     "remember_columns",
     "set_widths",
 ]
@@ -86,6 +89,13 @@ class HintTable(QTableView):
         """Say why there are no rows, where there are none."""
         self._hint = text
         self.viewport().update()
+
+    def make_sortable(self) -> None:
+        """Let a click on a heading sort; a third one returns to the order of the model, which is that at first."""
+        header = self.horizontalHeader()
+        header.setSortIndicatorClearable(True)
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        self.setSortingEnabled(True)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the rows, or why there are none."""
@@ -208,7 +218,7 @@ class MonoDelegate(CellDelegate):
 
     def __init__(self, parent: QWidget | None = None, *, muted: bool = False) -> None:
         super().__init__(parent)
-        self._font: QFont = make_mono_font()
+        self._font: QFont = make_source_font()
         self._muted = muted
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
@@ -218,6 +228,10 @@ class MonoDelegate(CellDelegate):
         option.textElideMode = Qt.TextElideMode.ElideMiddle
         if self._muted:
             option.palette.setColor(option.palette.ColorRole.Text, QColor(get_theme().muted))
+
+
+class StateDelegate(PillDelegate, CellDelegate):
+    """Draws states as pills, and cells without one as every other cell."""
 
 
 def make_filter_box(accessible_name: str, placeholder: str) -> QLineEdit:
@@ -239,6 +253,15 @@ def make_label(text: str = "", *, muted: bool = False, heading: bool = False, wr
     label.setProperty("muted", muted)
     label.setProperty("heading", heading)
     return label
+
+
+def make_source_font(size: float = 9.0) -> QFont:
+    """Return the font for source and URLs: that of fixed pitch, with every character drawn by itself."""
+    font = make_mono_font(size)
+    # Ligatures draw "-->" as an arrow, which is not what stands there.
+    for feature in ("calt", "liga"):
+        font.setFeature(QFont.Tag(feature), 0)
+    return font
 
 
 def set_widths(view: HintTable | HintTree, widths: Sequence[int]) -> None:
