@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QPlainTextEdit, QVBoxLayout, QWidg
 from mailnod.html.urls import TrackingBase
 from mailnod_desktop.theme import icon, make_mono_font
 from mailnod_desktop.views.preview_surface import PreviewBackend, PreviewDocument, Side, Surface
-from mailnod_desktop.web.flags import engine_problem, is_prepared
+from mailnod_desktop.web.flags import engine_problem
 from mailnod_desktop.web.rules import Blocked
 
 __all__ = ["TextBackend", "TextSurface", "make_backend"]
@@ -80,8 +80,6 @@ class TextBackend:
 def make_backend() -> PreviewBackend:
     """Take Qt WebEngine where it can be loaded and was prepared in time, and plain text elsewhere."""
     problem = engine_problem()
-    if problem is None and not is_prepared():
-        problem = "Qt WebEngine was not prepared before the application began."
     if problem is not None:
         return TextBackend(problem)
     from mailnod_desktop.web.surface import WebBackend

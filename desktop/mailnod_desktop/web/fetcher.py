@@ -118,8 +118,9 @@ class _Transfer(QObject):
     """One resource on its way, redirects included; it ends with the request of the page."""
 
     def __init__(self, fetcher: Fetcher, job: QWebEngineUrlRequestJob, kind: Kind, url: QUrl) -> None:
-        super().__init__(job)
-        self._fetcher, self._job, self._kind, self._url = fetcher, job, kind, url
+        super().__init__(fetcher)
+        self._fetcher, self._kind, self._url = fetcher, kind, url
+        self._job: QWebEngineUrlRequestJob | None = job
         self._page = job.initiator().host()
         self._reply: QNetworkReply | None = None
         self._hops, self._data = 0, bytearray()
@@ -132,10 +133,16 @@ class _Transfer(QObject):
         self._reply.finished.connect(self._finish)
 
     def _abandon(self) -> None:
+        """Forget a request that the page gave up."""
+        self._job = None
+        self._end()
+
+    def _end(self) -> None:
         reply, self._reply = self._reply, None
         if reply is not None:
             reply.abort()
             reply.deleteLater()
+        self.deleteLater()
 
     def _read(self) -> None:
         if self._reply is None:
@@ -172,18 +179,18 @@ class _Transfer(QObject):
         if not _MIME_TYPE.fullmatch(mime_type) or not mime_type.startswith(_TYPES[self._kind]):
             self._fail(f"the server calls it {mime_type or 'nothing'}, which is no {self._kind}")
             return
-        if self._reply is not None:
-            self._reply.deleteLater()
-            self._reply = None
         data = bytes(self._data)
         if self._kind == "stylesheet":
             data = _CSS_URL.sub(rb"\1mailnod-\2", data)
-        reply_with(self._job, mime_type.encode(), data)
+        if self._job is not None:
+            reply_with(self._job, mime_type.encode(), data)
+        self._end()
 
     def _fail(self, reason: str) -> None:
         self._fetcher.note(self._kind, self._url, reason, self._page)
-        self._abandon()
-        self._job.fail(QWebEngineUrlRequestJob.Error.RequestFailed)
+        if self._job is not None:
+            self._job.fail(QWebEngineUrlRequestJob.Error.RequestFailed)
+        self._end()
 
 
 def reply_with(

@@ -64,8 +64,10 @@ def prepare_engine() -> str | None:
 
     Flags that the environment names already are kept, and ours stand behind them.
 
-    :returns: what :func:`engine_problem` says; where it says something, nothing was changed.
+    :returns: what :func:`engine_problem` says.
     """
+    # Loaded without it, WebEngine warns.
+    QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
     problem = engine_problem()
     if problem is not None:
         return problem
@@ -76,23 +78,27 @@ def prepare_engine() -> str | None:
         # Chromium ends the whole process otherwise.
         os.environ[_SANDBOX_VARIABLE] = "1"
         _log.warning("the preview runs without Chromium's sandbox because this is the superuser's account")
-    QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
     _register_schemes()
     return None
 
 
 def is_prepared() -> bool:
     """Tell whether :func:`prepare_engine` was called; it is too late for it once there is an application object."""
+    if not QCoreApplication.testAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts):
+        return False
     from PySide6.QtWebEngineCore import QWebEngineUrlScheme
 
     return bool(QWebEngineUrlScheme.schemeByName(PAGE_SCHEME.encode()).name())
 
 
 def engine_problem() -> str | None:
-    """Say why Qt WebEngine cannot be loaded, and how to get it.
+    """Say why the preview cannot be drawn by Qt WebEngine, and how to change that.
 
-    :returns: a sentence or two in words; None where it can be loaded.
+    :returns: a sentence or two in words; None where it can be.
     """
+    shared = QCoreApplication.testAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
+    if QCoreApplication.instance() is not None and not shared:
+        return "Qt WebEngine was not prepared before the application began."
     try:
         import PySide6.QtWebEngineCore
         import PySide6.QtWebEngineWidgets  # noqa: F401
@@ -100,6 +106,8 @@ def engine_problem() -> str | None:
         return "Qt WebEngine is not installed. Get it with: pip install 'mailnod[desktop-web]'"
     except ImportError as error:
         return _explain(str(error))
+    if QCoreApplication.instance() is not None and not is_prepared():
+        return "Qt WebEngine was not prepared before the application began."
     return None
 
 

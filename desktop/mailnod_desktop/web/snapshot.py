@@ -14,7 +14,7 @@ from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QApplication
 
 from mailnod.html.urls import TrackingBase
-from mailnod_desktop.web.flags import engine_problem, is_prepared, prepare_engine
+from mailnod_desktop.web.flags import engine_problem, prepare_engine
 from mailnod_desktop.web.rules import Gate
 
 if TYPE_CHECKING:
@@ -71,16 +71,12 @@ def render_png(
 
 
 def _ensure_application() -> None:
-    if QCoreApplication.instance() is None:
-        problem = prepare_engine()
-        if problem is None:
-            os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-            # PySide keeps it until the process ends.
-            QApplication(["mailnod"])
-    else:
+    if QCoreApplication.instance() is not None:
         problem = engine_problem()
-        if problem is None and not is_prepared():
-            problem = "Qt WebEngine was not prepared before the application began."
+    elif (problem := prepare_engine()) is None:
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+        # PySide keeps it until the process ends.
+        QApplication(["mailnod"])
     if problem is not None:
         raise SnapshotError(problem)
 

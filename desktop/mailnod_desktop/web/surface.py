@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import shiboken6
-from PySide6.QtCore import QRect, Qt, QUrl
+from PySide6.QtCore import QRect, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
@@ -78,6 +81,9 @@ class _MailView(QWebEngineView):
 class WebSurface(Surface):
     """Shows a document on a neutral ground, as wide as the client's screen would be."""
 
+    #: A mail that is not drawn after so long is given up: some keep Chromium busy for ever.
+    give_up_ms = 20_000
+
     def __init__(self, side: Side, profile: PreviewProfile, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName(f"{side}Surface")
@@ -87,7 +93,10 @@ class WebSurface(Surface):
         self._width: int | None = None
         self._zoom = 1.0
         self._mode: DarkMode = "off"
-        self._marks = self._crashed = self._pending = False
+        self._marks = self._pending = False
+        self._trouble = ""
+        self._patience = QTimer(self, singleShot=True)
+        self._patience.timeout.connect(self._give_up)
         self._images = True
         self._dark_rules = 0
         self.view = _MailView(self)
@@ -104,8 +113,8 @@ class WebSurface(Surface):
     def notes(self) -> list[str]:
         """Say how large it is shown, whether it has dark styles, and whether its process ended."""
         notes = []
-        if self._crashed:
-            notes.append(self.tr("the page's process ended; it is shown again with the next change"))
+        if self._trouble:
+            notes.append(self._trouble)
         if self._width is not None or self._zoom < 1:
             width = self._width or DESKTOP_WIDTH
             text = self.tr("{width} px wide").format(width=width)
@@ -123,15 +132,16 @@ class WebSurface(Surface):
             return False
         before, self._document = self._document, document
         if document is None:
+            self._pending, self._shown, self._trouble = False, None, ""
+            self._patience.stop()
             page.show_html("", PageState())
-            self._shown = None
             return False
         allowed = self._profile.gate.allowed
         same = before is not None and before.key == document.key
         if same and self._stays(before, document):
             page.rebind(document.links, document.tracked, document.names)
             return False
-        self._crashed = False
+        self._trouble = ""
         self._shown = PageState(
             links=document.links,
             tracked=document.tracked,
@@ -145,6 +155,7 @@ class WebSurface(Surface):
             images=self._images,
         )
         self._pending = True
+        self._patience.start(self.give_up_ms)
         page.set_images(self._images)
         page.show_html(document.html, self._shown)
         return True
@@ -152,7 +163,7 @@ class WebSurface(Surface):
     def _stays(self, before: PreviewDocument | None, document: PreviewDocument) -> bool:
         """Tell whether what is on the screen is what is asked for."""
         shown = self._shown
-        if shown is None or before is None or self._crashed or before.html != document.html:
+        if shown is None or before is None or self._trouble or before.html != document.html:
             return False
         return (shown.fetches, shown.images) == (self._profile.gate.allowed, self._images)
 
@@ -196,11 +207,13 @@ class WebSurface(Surface):
         self.simulate_requested.emit(number, address)
 
     def close_page(self) -> None:
-        """Delete the page, which must be gone before its profile."""
+        """Delete the page, which must be gone before its profile; and the view, which would make another page."""
         page, self.page = self.page, None
+        self._patience.stop()
         if page is not None:
             self.view.setPage(None)  # type: ignore[arg-type]
             shiboken6.delete(page)
+            shiboken6.delete(self.view)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the page centred."""
@@ -211,18 +224,21 @@ class WebSurface(Surface):
         """Draw the neutral ground, and the edge of the screen that it stands for."""
         painter, theme = QPainter(self), get_theme()
         painter.fillRect(self.rect(), QColor(theme.window))
+        if self.page is None:
+            return
         painter.setPen(QColor(theme.border))
         painter.drawRect(self.view.geometry().adjusted(-1, -1, 0, 0))
 
     def _arrange(self) -> None:
+        if self.page is None:
+            return
         available = max(1, self.width() - _SCROLL_BAR_WIDTH)
         wanted = self._width or max(available, DESKTOP_WIDTH)
         zoom = max(_MIN_ZOOM, min(1.0, available / wanted))
         width = min(available, round(wanted * zoom)) + _SCROLL_BAR_WIDTH
         available += _SCROLL_BAR_WIDTH
         self.view.setGeometry(QRect((available - width) // 2, 0, width, self.height()))
-        if self.page is not None:
-            self.page.setZoomFactor(zoom)
+        self.page.setZoomFactor(zoom)
         self._zoom = zoom
         self.noted.emit()
         self.update()
@@ -237,13 +253,25 @@ class WebSurface(Surface):
             self._settle()
 
     def _settle(self) -> None:
+        self._patience.stop()
         if self._pending:
             self._pending = False
             self.settled.emit()
 
     def _take_end(self, status: QWebEnginePage.RenderProcessTerminationStatus, _code: int) -> None:
         if status != QWebEnginePage.RenderProcessTerminationStatus.NormalTerminationStatus:
-            self._crashed = True
+            self._trouble = self._trouble or self.tr("the process that draws it ended; the next change begins anew")
+            self.noted.emit()
+            self._settle()
+
+    def _give_up(self) -> None:
+        """End the process that draws, which is the one way to stop it; :meth:`_take_end` is called when it is gone."""
+        self._trouble = self.tr("takes too long to draw, and was given up")
+        pid = self.page.renderProcessPid() if self.page is not None else 0
+        if pid > 0:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        else:
             self.noted.emit()
             self._settle()
 
