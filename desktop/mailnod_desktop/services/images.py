@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from typing import Final, Literal
 
@@ -13,7 +14,7 @@ from mailnod.html.scan import Image, scan
 from mailnod.html.syntax import Attribute, find_first, read_attributes
 from mailnod_desktop.services.text import shorten
 
-__all__ = ["ImageRow", "list_images", "score_alt", "without_images"]
+__all__ = ["ImageRow", "find_own_pixels", "list_images", "score_alt", "without_images"]
 
 #: Whence an image comes: a part of the mail (RFC 2392), its own URL (RFC 2397), a server, or nowhere.
 ImageSource = Literal["cid", "data", "remote", "other"]
@@ -57,6 +58,7 @@ class ImageRow:
         return bool(words) and not _FILE_NAME.fullmatch(words) and words.casefold() not in _EMPTY_WORDS
 
 
+@lru_cache(maxsize=8)
 def list_images(html: str) -> tuple[ImageRow, ...]:
     """Return the live images of an HTML text in order; none where it has more markup than is looked at."""
     try:
@@ -65,6 +67,15 @@ def list_images(html: str) -> tuple[ImageRow, ...]:
     except RewriteError:
         return ()
     return tuple(_read_image(html, image) for image in found)
+
+
+def find_own_pixels(html: str) -> tuple[ImageRow, ...]:
+    """Return the images that have the form of a pixel of ours, in order."""
+    try:
+        found = scan(html, images="/o/").images
+    except RewriteError:
+        return ()
+    return tuple(row for row in (_read_image(html, image) for image in found) if row.is_ours)
 
 
 def score_alt(html: str) -> tuple[int, str]:

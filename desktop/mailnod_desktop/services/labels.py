@@ -16,7 +16,7 @@ __all__ = ["find_label"]
 _MAX_INNER: Final = 4000
 _MAX_LABEL: Final = 120
 _CLOSE = re.compile(r"</[aA](?=[\t\n\f\r />])")
-_MARKUP = re.compile(r"<!--.*?(?:-->|\Z)|<[^>]*>", re.DOTALL)
+_MARKUP = re.compile(r"<!--.*?(?:-->|\Z)|<[^<>]*>", re.DOTALL)
 
 
 def find_label(html: str, anchor: Anchor, *, chars: int = _MAX_LABEL) -> str:

@@ -41,7 +41,7 @@ def parse(mail: Mail) -> Parsed:
     nodes: tuple[MimeNode, ...] = ()
     source = Source(message=None, page=None)
     links, tracked_by = 0, None
-    problem = "" if mail.data else "its content is not known here"
+    problem = "" if mail.data or mail.form == "html" else "its content is not known here"
     try:
         check_size(mail)
         nodes = read_tree(mail.data) if mail.form == "message" else ()

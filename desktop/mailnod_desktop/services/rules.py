@@ -17,7 +17,7 @@ _EXCERPT_CHARS: Final = 120
 _UNSEEN = re.compile(
     r"<!--.*?(?:-->|\Z)|<(style|script|title|head|template)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE
 )
-_MARKUP = re.compile(r"<[^>]*>")
+_MARKUP = re.compile(r"<[^<>]*>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from mailnod_desktop.services.images import list_images
+from mailnod_desktop.services.images import find_own_pixels, list_images
 from mailnod_desktop.services.model import CLIP_BYTES, Body, Inspection
 from mailnod_desktop.services.rules import Hit, Rule, excerpt, read_text
+from mailnod_desktop.services.source import measure
 
 __all__ = ["MAIL_RULES"]
 
@@ -53,13 +54,13 @@ def _find_clipped(inspection: Inspection) -> Iterator[Hit]:
 
 def _find_pixel_byte(body: Body) -> int | None:
     """Return how many bytes stand before the pixel in what leaves; None where there is no pixel."""
-    pixel = next((image for image in list_images(body.rewritten) if image.is_ours), None)
-    return None if pixel is None else len(body.rewritten[: pixel.start].encode("utf-8", "surrogatepass"))
+    pixels = find_own_pixels(body.rewritten)
+    return measure(body.rewritten[: pixels[0].start]) if pixels else None
 
 
 def _find_second_pixel(inspection: Inspection) -> Iterator[Hit]:
     for number, body in enumerate(inspection.bodies):
-        pixels = [image for image in list_images(body.rewritten) if image.is_ours]
+        pixels = find_own_pixels(body.rewritten)
         if len(pixels) > 1:
             yield Hit(
                 message=f"The HTML holds {len(pixels)} open pixels, so one open may count several times.",

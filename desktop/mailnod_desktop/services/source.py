@@ -16,7 +16,7 @@ from mailnod_desktop.services.model import Mail
 __all__ = ["Source", "check_size", "measure", "open_source"]
 
 #: HTML that is longer, as it travels, is neither shown nor rewritten: it would take seconds, and clients cut it off.
-MAX_HTML_BYTES: Final = 10 * 1024 * 1024
+MAX_HTML_BYTES: Final = 5 * 1024 * 1024
 MAX_MAIL_BYTES: Final = 100 * 1024 * 1024
 MAX_HEAD_BYTES: Final = 1024 * 1024
 

@@ -46,7 +46,7 @@ def decode_words(value: str) -> str:
     if "=?" not in value:
         return clean_text(value)
     try:
-        return clean_text("".join(_decode(chunk, charset) for chunk, charset in decode_header(value)))
+        return clean_text("".join(_decode(chunk, charset) for chunk, charset in decode_header(value)) or value)
     except (HeaderParseError, ValueError):
         return clean_text(value)
 
