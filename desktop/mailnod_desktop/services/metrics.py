@@ -79,17 +79,22 @@ class MetricsReader:
         self.path = path
         self._store = SQLiteStore(path, read_only=True)
 
-    def read(self, by: Grouping) -> Overview:
+    def read(self, by: Grouping, span: Span) -> Overview:
         """Return the counts of this moment.
 
+        :param span: how far back hours are wanted, from the newest that has events.
         :raises StoreError: the store cannot be read.
         """
         (everything,) = self._store.get_metrics(by="all")
+        hours = self._store.get_metrics(by="hour", limit=span.length // timedelta(hours=1))
+        if not any(one.observed_opens or one.observed_clicks for one in hours):
+            # Mail went out all the time, and nobody has opened any of it lately.
+            hours = self._store.get_metrics(by="hour", limit=_HOURS)
         return Overview(
             everything=everything,
             by=by,
             groups=tuple(self._store.get_metrics(by=by, limit=MOST_GROUPS)),
-            hours=tuple(self._store.get_metrics(by="hour", limit=_HOURS)),
+            hours=tuple(hours),
         )
 
     def close(self) -> None:

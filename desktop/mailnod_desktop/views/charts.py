@@ -5,29 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QBrush, QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QCoreApplication, QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from mailnod_desktop.models.plain import make_tooltip
 from mailnod_desktop.theme import Theme, get_theme
+from mailnod_desktop.views.chart_base import Chart, Series, draw_swatch
 
-__all__ = ["BarRow", "BarsChart", "Column", "Series", "TimeChart", "draw_swatch"]
+__all__ = ["BarRow", "BarsChart", "Column", "TimeChart"]
 
 _GAP = 8
 _ROW_PADDING = 12
-_CELL_CHARS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One layer of a stack."""
-
-    name: str
-    #: A field of the theme: "good".
-    colour: str
-    #: Whether it is hatched, so that people and machines are told apart without colours.
-    hatched: bool = False
+#: Name and bar of a group have so much room at least; cells that leave less are not drawn.
+_LEAST = 260
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,113 +40,7 @@ class BarRow:
     cells: tuple[str, ...]
 
 
-def draw_swatch(painter: QPainter, area: QRectF, series: Series, theme: Theme) -> None:
-    """Fill an area as a series is filled."""
-    colour = QColor(getattr(theme, series.colour))
-    if not series.hatched:
-        painter.fillRect(area, colour)
-        return
-    painter.fillRect(area, theme.tint(colour.name(), alpha=0.35))
-    painter.fillRect(area, QBrush(colour, Qt.BrushStyle.BDiagPattern))
-
-
-class _Chart(QWidget):
-    """What both charts share: one place has the focus, by pointer or by keys, and is chosen by a click or Return."""
-
-    chosen = Signal(int)
-
-    def __init__(self, name: str, accessible_name: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName(name)
-        self.setAccessibleName(accessible_name)
-        self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._series: tuple[Series, ...] = ()
-        self._hot: int | None = None
-
-    def count(self) -> int:
-        """Return how many places there are."""
-        raise NotImplementedError
-
-    def find_place(self, point: QPoint) -> int | None:
-        """Return the place below a point; None where there is none."""
-        raise NotImplementedError
-
-    def describe(self, place: int) -> tuple[str, ...]:
-        """Return what is said of a place, line by line."""
-        raise NotImplementedError
-
-    def get_area(self, place: int) -> QRect:
-        """Return where a place is drawn."""
-        raise NotImplementedError
-
-    @property
-    def hot(self) -> int | None:
-        """The place that has the focus; None where none has."""
-        return self._hot
-
-    def set_hot(self, place: int | None) -> None:
-        """Give a place the focus."""
-        if place != self._hot:
-            self._hot = place
-            self.update()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Say what is below the pointer."""
-        place = self.find_place(event.position().toPoint())
-        self.setCursor(Qt.CursorShape.ArrowCursor if place is None else Qt.CursorShape.PointingHandCursor)
-        self.set_hot(place)
-        if place is None:
-            QToolTip.hideText()
-        else:
-            text = make_tooltip(*self.describe(place))
-            QToolTip.showText(event.globalPosition().toPoint(), text, self, self.get_area(place))
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Forget the pointer."""
-        if not self.hasFocus():
-            self.set_hot(None)
-        super().leaveEvent(event)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Choose what is below the pointer."""
-        place = self.find_place(event.position().toPoint())
-        if event.button() is Qt.MouseButton.LeftButton and place is not None:
-            self.chosen.emit(place)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Go from place to place, and choose."""
-        last = self.count() - 1
-        hot = -1 if self._hot is None else self._hot
-        places = {
-            Qt.Key.Key_Right: hot + 1,
-            Qt.Key.Key_Down: hot + 1,
-            Qt.Key.Key_Left: hot - 1,
-            Qt.Key.Key_Up: hot - 1,
-            Qt.Key.Key_Home: 0,
-            Qt.Key.Key_End: last,
-        }
-        key = Qt.Key(event.key())
-        if last >= 0 and key in places:
-            place = max(0, min(places[key], last))
-            self.set_hot(place)
-            area = self.get_area(place)
-            QToolTip.showText(self.mapToGlobal(area.center()), make_tooltip(*self.describe(place)), self, area)
-        elif self._hot is not None and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.chosen.emit(self._hot)
-        else:
-            super().keyPressEvent(event)
-
-    def _set(self, series: Sequence[Series], description: str) -> None:
-        self._series = tuple(series)
-        if self._hot is not None and self._hot >= self.count():
-            self._hot = None
-        self.setAccessibleDescription(description)
-        self.updateGeometry()
-        self.update()
-
-
-class TimeChart(_Chart):
+class TimeChart(Chart):
     """Events over time, stacked; the oldest stand on the left."""
 
     def __init__(self, name: str, accessible_name: str, parent: QWidget | None = None) -> None:
@@ -206,7 +90,8 @@ class TimeChart(_Chart):
         """Draw legend, axes and slots."""
         super().paintEvent(event)
         painter, theme, plot = QPainter(self), get_theme(), self._get_plot()
-        self._draw_legend(painter, theme)
+        for series, at in zip(self._series, self._place_legend(), strict=True):
+            self._draw_name(painter, theme, series, at)
         self._draw_scale(painter, theme, plot)
         step = max(1, -(-len(self._columns) * self._get_label_width() // max(plot.width(), 1)))
         for place, column in enumerate(self._columns):
@@ -223,23 +108,35 @@ class TimeChart(_Chart):
         painter.end()
 
     def _get_plot(self) -> QRect:
-        metrics = self.fontMetrics()
-        left = metrics.horizontalAdvance(f"{self._top:,}") + 2 * _GAP
-        line = metrics.height()
-        return QRect(left, line + 2 * _GAP, max(self.width() - left - _GAP, 1), self.height() - 2 * line - 3 * _GAP)
+        left, line = self._get_left(), self.fontMetrics().height()
+        top = max((place.y() for place in self._place_legend()), default=0) + line + 2 * _GAP
+        return QRect(left, top, max(self.width() - left - _GAP, 1), max(self.height() - top - line - _GAP, 1))
+
+    def _get_left(self) -> int:
+        return self.fontMetrics().horizontalAdvance(f"{self._top:,}") + 2 * _GAP
 
     def _get_label_width(self) -> int:
         metrics = self.fontMetrics()
         return max((metrics.horizontalAdvance(column.label) for column in self._columns), default=0) + 2 * _GAP
 
-    def _draw_legend(self, painter: QPainter, theme: Theme) -> None:
-        metrics, x = self.fontMetrics(), self._get_plot().left()
+    def _place_legend(self) -> list[QPoint]:
+        """Return where the name of each series begins, in as many lines as the width asks for."""
+        metrics, left = self.fontMetrics(), self._get_left()
+        x, y, places = left, _GAP // 2, []
         for series in self._series:
-            side = metrics.height() * 0.7
-            draw_swatch(painter, QRectF(x, _GAP / 2 + metrics.height() * 0.15, side, side), series, theme)
-            painter.setPen(QColor(theme.muted))
-            painter.drawText(QPoint(int(x + side + 5), int(_GAP / 2 + metrics.ascent())), series.name)
-            x += int(side + 5 + metrics.horizontalAdvance(series.name) + 2 * _GAP)
+            width = metrics.height() + metrics.horizontalAdvance(series.name)
+            if x > left and x + width > self.width():
+                x, y = left, y + metrics.height()
+            places.append(QPoint(x, y))
+            x += width + 2 * _GAP
+        return places
+
+    def _draw_name(self, painter: QPainter, theme: Theme, series: Series, place: QPoint) -> None:
+        metrics = self.fontMetrics()
+        side = metrics.height() * 0.7
+        draw_swatch(painter, QRectF(place.x(), place.y() + metrics.height() * 0.15, side, side), series, theme)
+        painter.setPen(QColor(theme.muted))
+        painter.drawText(place + QPoint(metrics.height(), metrics.ascent()), series.name)
 
     def _draw_scale(self, painter: QPainter, theme: Theme, plot: QRect) -> None:
         metrics = self.fontMetrics()
@@ -272,7 +169,7 @@ class TimeChart(_Chart):
         painter.drawText(QPoint(left, self.height() - _GAP // 2 - metrics.descent()), label)
 
 
-class BarsChart(_Chart):
+class BarsChart(Chart):
     """Groups, one below the other: a name, a bar of the stacked series, and cells with numbers in words."""
 
     def __init__(self, name: str, accessible_name: str, parent: QWidget | None = None) -> None:
@@ -281,6 +178,7 @@ class BarsChart(_Chart):
         self._headings: tuple[str, ...] = ()
         self._top = 1
         self._label_width = 0
+        self._cells: list[tuple[int, int]] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def set_rows(
@@ -323,6 +221,7 @@ class BarsChart(_Chart):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw headings and rows."""
         painter, theme = QPainter(self), get_theme()
+        self._cells = self._list_cells()
         self._draw_cells(painter, QRect(0, 0, self.width(), self._get_row_height()), self._headings, theme.muted)
         for place, row in enumerate(self._rows):
             area = self.get_area(place)
@@ -339,14 +238,21 @@ class BarsChart(_Chart):
     def _get_row_height(self) -> int:
         return self.fontMetrics().height() + _ROW_PADDING
 
-    def _get_cell_width(self) -> int:
-        metrics = self.fontMetrics()
-        longest = max((metrics.horizontalAdvance(text) for text in self._headings), default=0)
-        return max(metrics.averageCharWidth() * _CELL_CHARS, longest) + 2 * _GAP
+    def _list_cells(self) -> list[tuple[int, int]]:
+        """Return the number and the width of each cell that there is room for; the first ones matter most."""
+        metrics, room, shown = self.fontMetrics(), self.width() - _LEAST, []
+        for number, heading in enumerate(self._headings):
+            texts = [heading, *(row.cells[number] for row in self._rows)]
+            width = max(map(metrics.horizontalAdvance, texts)) + 3 * _GAP
+            if width > room:
+                break
+            room -= width
+            shown.append((number, width))
+        return shown
 
     def _draw_row(self, painter: QPainter, theme: Theme, area: QRect, row: BarRow) -> None:
         metrics: QFontMetrics = self.fontMetrics()
-        room = max(area.width() - self._get_cell_width() * len(row.cells), 80)
+        room = max(area.width() - sum(width for _, width in self._cells), 80)
         begin = min(self._label_width, room * 45 // 100)
         label = QRect(_GAP, area.top(), begin - 2 * _GAP, area.height())
         shown = row.label or QCoreApplication.translate("BarsChart", "(none)")
@@ -362,11 +268,12 @@ class BarsChart(_Chart):
         self._draw_cells(painter, area, row.cells, theme.text)
 
     def _draw_cells(self, painter: QPainter, area: QRect, cells: Sequence[str], colour: str) -> None:
-        width = self._get_cell_width()
         painter.setPen(QColor(colour))
-        for place, cell in enumerate(reversed(cells)):
-            box = QRect(area.right() - (place + 1) * width, area.top(), width - _GAP, area.height())
-            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, cell)
+        right = area.right()
+        for number, width in reversed(self._cells):
+            box = QRect(right - width, area.top(), width - _GAP, area.height())
+            painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, cells[number])
+            right -= width
 
 
 def _round_up(number: int) -> int:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from mailnod.model import Metrics
 from mailnod_desktop.models.plain import capitalise, make_visible
 from mailnod_desktop.services.explaining_text import count
 from mailnod_desktop.services.metrics import (
     MOST_GROUPS,
-    Audience,
     Grouping,
     Kind,
     MetricsReader,
     Overview,
     Slot,
-    Span,
     list_cells,
     list_stacked,
     make_query,
@@ -30,8 +35,10 @@ from mailnod_desktop.services.metrics import (
     sum_hours,
 )
 from mailnod_desktop.tasks import Tasks
-from mailnod_desktop.views.charts import BarRow, BarsChart, Column, Series, TimeChart
+from mailnod_desktop.views.chart_base import Series
+from mailnod_desktop.views.charts import BarRow, BarsChart, Column, TimeChart
 from mailnod_desktop.views.metrics_cards import Card, CardRow
+from mailnod_desktop.views.metrics_choices import MetricsChoices
 from mailnod_desktop.views.metrics_panel import ChartPanel, centre, make_button
 from mailnod_desktop.views.tables import make_label
 
@@ -57,7 +64,11 @@ class MetricsView(QWidget):
         self._timer = QTimer(self)
         self._timer.setInterval(_REFRESH_MS)
         self._timer.timeout.connect(self._tick)
-        self._make_choices()
+        self._choices = MetricsChoices()
+        self._choices.read_changed.connect(self.refresh)
+        self._choices.shown_changed.connect(self._show)
+        self._refresh_button = make_button("metrics-refresh", self.tr("Read anew"), "refresh")
+        self._refresh_button.clicked.connect(self.refresh)
         self._make_cards()
         self._make_charts()
         self._lay_out()
@@ -85,15 +96,9 @@ class MetricsView(QWidget):
 
     def refresh(self) -> None:
         """Read the counts anew."""
-        reader, by = self._reader, self.grouping
+        reader, by, span = self._reader, self._choices.by, self._choices.span
         if reader is not None:
-            self._tasks.start(self._key, lambda _: reader.read(by), self._take, self._fail)
-
-    @property
-    def grouping(self) -> Grouping:
-        """What events are counted by, beside the time."""
-        by: Grouping = self._by.currentData()
-        return by
+            self._tasks.start(self._key, lambda _: reader.read(by, span), self._take, self._fail)
 
     @property
     def overview(self) -> Overview | None:
@@ -113,41 +118,6 @@ class MetricsView(QWidget):
         self._timer.stop()
 
     # -- what it is made of -------------------------------------------------------------------------------------------
-
-    def _make_choices(self) -> None:
-        by: list[tuple[str, Grouping]] = [
-            (self.tr("campaign"), "campaign"),
-            (self.tr("route"), "route"),
-            (self.tr("link"), "link"),
-            (self.tr("message"), "message"),
-        ]
-        who: list[tuple[str, Audience]] = [
-            (self.tr("people and machines"), "all"),
-            (self.tr("people"), "human"),
-            (self.tr("machines"), "machine"),
-        ]
-        what: list[tuple[str, Kind]] = [
-            (self.tr("opens and clicks"), "all"),
-            (self.tr("opens"), "opens"),
-            (self.tr("clicks"), "clicks"),
-        ]
-        hour, day = timedelta(hours=1), timedelta(days=1)
-        spans = [
-            (self.tr("48 hours"), Span(length=2 * day, slot=hour)),
-            (self.tr("14 days"), Span(length=14 * day, slot=6 * hour)),
-            (self.tr("60 days"), Span(length=60 * day, slot=day)),
-            (self.tr("a year"), Span(length=364 * day, slot=7 * day)),
-        ]
-        self._by = _make_box("metrics-by", self.tr("Group by"), by)
-        self._who = _make_box("metrics-who", self.tr("Whose events"), who)
-        self._what = _make_box("metrics-what", self.tr("Which events"), what)
-        self._span = _make_box("metrics-span", self.tr("Stretch of time"), spans)
-        self._span.setToolTip(self.tr("As long before the newest event that was counted"))
-        self._by.currentIndexChanged.connect(self.refresh)
-        for box in (self._who, self._what, self._span):
-            box.currentIndexChanged.connect(self._show)
-        self._refresh_button = make_button("metrics-refresh", self.tr("Read anew"), "refresh")
-        self._refresh_button.clicked.connect(self.refresh)
 
     def _make_cards(self) -> None:
         tr = self.tr
@@ -174,7 +144,7 @@ class MetricsView(QWidget):
         self._time.chosen.connect(self._choose_slot)
         self._bars = BarsChart("metrics-bars", self.tr("Events by group"))
         self._bars.chosen.connect(self._choose_group)
-        self._time_panel = ChartPanel("metrics-time-panel", self._time, aside=self._span)
+        self._time_panel = ChartPanel("metrics-time-panel", self._time, aside=self._choices.span_box)
         self._time_panel.chosen.connect(self._choose_slot)
         self._bars_panel = ChartPanel("metrics-bars-panel", self._bars)
         self._bars_panel.chosen.connect(self._choose_group)
@@ -183,13 +153,12 @@ class MetricsView(QWidget):
         choices = QHBoxLayout()
         choices.setContentsMargins(12, 8, 12, 8)
         choices.setSpacing(7)
-        for text, box in ((self.tr("By"), self._by), (self.tr("of"), self._who), ("", self._what)):
-            if text:
-                choices.addWidget(make_label(text, muted=True))
-            choices.addWidget(box)
-        choices.addStretch(1)
+        choices.addWidget(self._choices)
         self._status = make_label(muted=True)
-        choices.addWidget(self._status)
+        # In a narrow window it is cut off, and the choosers are not.
+        self._status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._status.setIndent(8)
+        choices.addWidget(self._status, 1)
         choices.addWidget(self._refresh_button)
         content = QWidget()
         column = QVBoxLayout(content)
@@ -287,7 +256,7 @@ class MetricsView(QWidget):
             tr("{0:,} with links").format(all_.deliveries_with_links),
         )
 
-    def _list_series(self) -> dict[str, Series]:
+    def _list_series(self, what: Kind) -> dict[str, Series]:
         """Return what is stacked, by the field of the counts that it is."""
         every = {
             "human_opens": Series(self.tr("opens of people"), "good"),
@@ -295,12 +264,12 @@ class MetricsView(QWidget):
             "machine_opens": Series(self.tr("opens of machines"), "muted", hatched=True),
             "machine_clicks": Series(self.tr("clicks of machines"), "warn", hatched=True),
         }
-        return {name: every[name] for name in list_stacked(self._who.currentData(), self._what.currentData())}
+        return {name: every[name] for name in list_stacked(self._choices.who, what)}
 
     def _fill_time(self, overview: Overview) -> None:
-        span: Span = self._span.currentData()
+        span = self._choices.span
         self._slots = sum_hours(overview.hours, span)
-        series = self._list_series()
+        series = self._list_series(self._choices.what)
         headings = (self.tr("Time (UTC)"), *(one.name for one in series.values()))
         columns = [
             Column(
@@ -333,7 +302,9 @@ class MetricsView(QWidget):
         return f"{slot.begins_at:%d %b %Y} - {slot.ends_at - timedelta(days=1):%d %b %Y}"
 
     def _fill_bars(self, overview: Overview) -> None:
-        series = self._list_series()
+        # A link is clicked, and not opened.
+        what: Kind = "clicks" if overview.by == "link" else self._choices.what
+        series = self._list_series(what)
         titles = {
             "people": self.tr("people"),
             "machines": self.tr("machines"),
@@ -341,10 +312,7 @@ class MetricsView(QWidget):
             "clicked": self.tr("clicked"),
             "mails": self.tr("mails"),
         }
-        found = [
-            (one, list_cells(one, overview.by, self._who.currentData(), self._what.currentData()))
-            for one in overview.groups
-        ]
+        found = [(one, list_cells(one, overview.by, self._choices.who, what)) for one in overview.groups]
         headings = [titles[name] for name in (found[0][1] if found else ())]
         bars = [
             BarRow(make_visible(one.key), tuple(getattr(one, name) for name in series), tuple(cells.values()))
@@ -356,15 +324,14 @@ class MetricsView(QWidget):
         description = self.tr("{0} groups, the first: {1}{2}").format(len(bars), bars[0].label, first) if bars else ""
         self._bars.set_rows(list(series.values()), headings, bars, description)
         most = self.tr(", the first {0}").format(MOST_GROUPS) if len(bars) == MOST_GROUPS else ""
-        name = self._by.itemText(self._by.findData(overview.by))
+        name = self._choices.name_grouping(overview.by)
         self._bars_panel.set_title(self.tr("By {0}{1}").format(name, most))
-        if overview.by == "link" and self._what.currentData() == "opens":
-            self._bars_panel.set_hint(self.tr("A link is clicked, not opened: ask for clicks, or for another group."))
-        else:
-            self._bars_panel.set_hint("" if bars else self.tr("Nothing that was counted has a {0}.").format(name))
+        self._bars_panel.set_hint("" if bars else self.tr("Nothing that was counted has a {0}.").format(name))
+        # The events stand in the table already, opens and clicks apart.
+        rates = len({"people", "machines"}.intersection(found[0][1])) if found else 0
         self._bars_panel.set_rows(
-            (name.capitalize(), *(one.name for one in series.values()), *headings),
-            [(bar.label, *bar.values, *bar.cells) for bar in bars],
+            (name.capitalize(), *(one.name for one in series.values()), *headings[rates:]),
+            [(bar.label, *bar.values, *bar.cells[rates:]) for bar in bars],
         )
 
     # -- what is clicked ----------------------------------------------------------------------------------------------
@@ -377,14 +344,5 @@ class MetricsView(QWidget):
             self._ask(self._overview.by, self._overview.groups[place].key)
 
     def _ask(self, by: Grouping | Slot, key: str) -> None:
-        who, what = self._who.currentData(), self._what.currentData()
-        self.query_requested.emit(make_query(by, key, audience=who, kind=what))
-
-
-def _make_box(name: str, accessible_name: str, choices: Sequence[tuple[str, object]]) -> QComboBox:
-    box = QComboBox()
-    box.setObjectName(name)
-    box.setAccessibleName(accessible_name)
-    for text, value in choices:
-        box.addItem(text, value)
-    return box
+        what: Kind = "clicks" if by == "link" else self._choices.what
+        self.query_requested.emit(make_query(by, key, audience=self._choices.who, kind=what))

@@ -56,6 +56,8 @@ class ChartPanel(QWidget):
         self.table = _Table(f"{name}-rows", chart.accessibleName())
         self.table.setModel(self.model)
         self.table.horizontalHeader().setStretchLastSection(False)
+        # Links differ at their ends.
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.chosen.connect(self._choose)
         self._pages = _Pages()
         self._pages.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

@@ -26,6 +26,7 @@ from mailnod_desktop.services.metrics import (
 )
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SPAN = Span(length=DAY, slot=HOUR)
 #: What a campaign may be called, whatever the query language makes of it.
 NAMES = ("spring", "spring sale, -50 %", 'a "quoted" \\ name', "class:genuine", "  ")
 
@@ -42,7 +43,7 @@ def judged(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JudgedSto
 def test_query_finds_the_events_that_were_counted(judged: JudgedStore, by: Grouping) -> None:
     """For each group, audience and kind the query finds as many events as the rollups count."""
     reader = MetricsReader(judged.path)
-    groups = reader.read(by).groups
+    groups = reader.read(by, SPAN).groups
     reader.close()
     assert groups
     cases: list[tuple[Audience, Kind]] = [("all", "all"), ("human", "opens"), ("human", "clicks"), ("machine", "all")]
@@ -58,7 +59,7 @@ def test_query_finds_the_events_of_a_slot(tmp_path: Path) -> None:
     """A slot of time is asked for by its two ends."""
     judged = JudgedStore(tmp_path)
     reader = MetricsReader(judged.path)
-    (slot,) = [one for one in sum_hours(reader.read("route").hours, Span(length=DAY, slot=HOUR)) if one.human_opens]
+    (slot,) = [one for one in sum_hours(reader.read("route", SPAN).hours, SPAN) if one.human_opens]
     wanted = parse_query(make_query(slot, audience="human"), now=judged.clock.now())
     assert judged.tracker.store.count_events(wanted) == slot.human_opens + slot.human_clicks == 2
     assert judged.tracker.store.count_events(EventFilter()) == 3
@@ -84,7 +85,7 @@ def test_hours_become_slots_without_gaps() -> None:
         (0, 0, 0, 0),
         (1, 0, 0, 2),
     ]
-    assert sum_hours(hours[:1], Span(length=DAY, slot=HOUR)) == []
+    assert sum_hours(hours[:1], SPAN) == []
 
 
 def test_rates_are_of_the_mails_that_could_be_counted() -> None:
@@ -119,7 +120,21 @@ def test_empty_store_has_one_line_of_zeros(tmp_path: Path) -> None:
     store.get_metrics()
     store.close()
     reader = MetricsReader(path)
-    overview = reader.read("campaign")
+    overview = reader.read("campaign", SPAN)
     reader.close()
     assert overview.everything == Metrics(key="")
     assert (overview.groups, overview.hours) == ((), ())
+
+
+def test_events_of_long_ago_are_found_behind_hours_of_mail_alone(tmp_path: Path) -> None:
+    """Where mail went out for days and nobody opened any of it, the chart shows when somebody last did."""
+    judged = JudgedStore(tmp_path)
+    for number in range(3):
+        judged.clock.advance(3_600)
+        judged.send(f"quiet{number}")
+    reader = MetricsReader(judged.path)
+    span = Span(length=2 * HOUR, slot=HOUR)
+    slots = sum_hours(reader.read("route", span).hours, span)
+    reader.close()
+    judged.close()
+    assert [slot.human_opens for slot in slots] == [0, 1]

@@ -16,7 +16,8 @@ from contracts.judged_store import PHONE, JudgedStore
 from mailnod.store.sqlite import SQLiteStore
 from mailnod_desktop.models.metrics import CountsModel
 from mailnod_desktop.tasks import Tasks
-from mailnod_desktop.views.charts import BarRow, BarsChart, Column, Series, TimeChart
+from mailnod_desktop.views.chart_base import Series
+from mailnod_desktop.views.charts import BarRow, BarsChart, Column, TimeChart
 from mailnod_desktop.views.metrics import MetricsView
 from mailnod_desktop.views.metrics_cards import Card
 
@@ -92,14 +93,17 @@ def test_group_that_is_clicked_becomes_a_query(qtbot: QtBot, view: MetricsView, 
 
 
 def test_grouping_is_chosen(qtbot: QtBot, view: MetricsView, judged: JudgedStore) -> None:
-    """Links have their own groups, and say that nobody opens them."""
+    """Links have groups of their own, and of clicks alone, because nobody opens a link."""
     open_(qtbot, view, judged.path)
     find(view, QComboBox, "by").setCurrentIndex(2)
     qtbot.waitUntil(lambda: view.overview is not None and view.overview.by == "link")
     assert view.overview is not None
     assert [group.key for group in view.overview.groups] == ["https://example.com/spring"]
-    find(view, QComboBox, "what").setCurrentIndex(1)
-    assert any("A link is clicked, not opened" in label.text() for label in view.findChildren(QLabel))
+    bars = find(view, BarsChart, "bars")
+    assert bars.describe(0) == ("https://example.com/spring", "people: 1", "machines: 0")
+    with qtbot.waitSignal(view.query_requested) as asked:
+        bars.chosen.emit(0)
+    assert asked.args == ['link:"https://example.com/spring" kind:click -is:test']
 
 
 def test_slot_of_time_becomes_a_query(qtbot: QtBot, view: MetricsView, judged: JudgedStore) -> None:
@@ -122,7 +126,7 @@ def test_each_chart_has_a_table(qtbot: QtBot, view: MetricsView, judged: JudgedS
         assert find(view, QTableView, f"{name}-panel-rows").isVisible()
     model = find(view, QTableView, "bars-panel-rows").model()
     row = [model.index(0, column).data() for column in range(model.columnCount())]
-    assert row == ["spring", "1", "1", "1", "0", "2", "1", "50.0 %", "50.0 %", "2"]
+    assert row == ["spring", "1", "1", "1", "0", "50.0 %", "50.0 %", "2"]
     with qtbot.waitSignal(view.query_requested) as asked:
         find(view, QTableView, "bars-panel-rows").doubleClicked.emit(model.index(0, 0))
     assert asked.args == ['campaign:"spring" -is:test']
