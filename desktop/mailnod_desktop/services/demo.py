@@ -123,6 +123,7 @@ def make_demo(folder: Path, *, now: datetime | None = None) -> Demo:
             "MAILNOD_DATABASE": database,
             "MAILNOD_ROUTES": _ROUTES,
             "MAILNOD_SECRET_KEYS": new_secret(),
+            "MAILNOD_SPOOL": folder / "spool",
             "MAILNOD_WORKER": "none",
         }
     )
@@ -134,7 +135,8 @@ def make_demo(folder: Path, *, now: datetime | None = None) -> Demo:
         hits = sorted((hit for copy in sent for hit in _act(copy, chance, now)), key=lambda hit: hit.at)
         _collect(tracker, clock, hits, now)
     # What is left of it is empty, and would be taken for a host's that has stopped.
-    shutil.rmtree(settings.journal_folder, ignore_errors=True)
+    for left in (settings.journal_folder, folder / "spool"):
+        shutil.rmtree(left, ignore_errors=True)
     tracked = next(copy for copy in reversed(sent) if copy.delivery and copy.delivery.envelope.campaign == "weekly")
     return Demo(mails=tuple(make_example_mails(now, tracked_html=tracked.parts[0])), database=database)
 
@@ -313,5 +315,7 @@ def _collect(tracker: Tracker, clock: FrozenClock, hits: Sequence[_Hit], now: da
         clock.advance(tracker.settings.settle_s)
         tracker.work_once()
     clock.advance((now - clock.now()).total_seconds())
+    # A hit is answered although a busy disk has not written it yet; to close waits for that.
+    tracker.close()
     while tracker.work_once():
         pass

@@ -54,7 +54,7 @@ class Stage:
                 settings,
                 database=self.database,
                 journals=None,
-                spool=None,
+                spool=self._folder / "spool",
                 # Personas name their addresses as a proxy on this machine would.
                 trusted_proxies=(ip_network("127.0.0.1/32"),),
                 networks=networks if networks.exists() else None,
@@ -108,6 +108,8 @@ class Stage:
 
     def work(self) -> None:
         """Take in what was recorded, and judge all that is due."""
+        # A hit is answered although a busy disk has not written it yet; to close waits for that.
+        self._tracker.close()
         while self._tracker.work_once():
             pass
 
