@@ -118,7 +118,7 @@ class EventTable(QAbstractTableModel):
         self._poll_timer = QTimer(self, interval=_POLL_MS)
         self._poll_timer.timeout.connect(self._poll)
         self._sweep_timer = QTimer(self, interval=_SWEEP_MS)
-        self._sweep_timer.timeout.connect(self._sweep)
+        self._sweep_timer.timeout.connect(self.compare)
 
     # What Qt asks.
 
@@ -353,12 +353,8 @@ class EventTable(QAbstractTableModel):
         self._recover()
         if tail is None:
             return
-        began = self._version is None
         self._version, self._state = tail.state.version, tail.state
         self._take_new(tail.new)
-        if began and not tail.new:
-            # The first look only learns the version.
-            return
         self._stale = True
         self.refresh_visible()
         self.store_changed.emit(tail.state)
@@ -396,7 +392,7 @@ class EventTable(QAbstractTableModel):
         if runs:
             self._tell(full=self.rowCount() >= MOST_ROWS)
 
-    def _sweep(self) -> None:
+    def compare(self) -> None:
         """Compare the newest part with the store: events may have come in late, gone, or been judged anew."""
         reader, wish = self._reader, self._filter
         if reader is None or not self._stale or not self._done or self._tasks.is_running("events comparison"):

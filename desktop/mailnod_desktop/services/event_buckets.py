@@ -26,11 +26,16 @@ def list_edges(since: datetime, until: datetime, *, buckets: int) -> tuple[datet
     :param buckets: at most about so many.
     """
     wanted = max((until - since).total_seconds(), 0.0) / max(buckets, 1)
-    step = next((one for one in _SECONDS if one >= wanted), 364 * 86_400.0 * (1 + wanted // (364 * 86_400)))
-    length = timedelta(seconds=step)
+    length = _find_step(wanted)
     first = _EPOCH + (since - _EPOCH) // length * length
     count = (until - first) // length + 1
     return tuple(first + number * length for number in range(count + 1))
+
+
+def _find_step(wanted_s: float) -> timedelta:
+    """Return the shortest round length that is no shorter than the one that is wanted."""
+    step = next((one for one in _SECONDS if one >= wanted_s), None)
+    return timedelta(seconds=_SECONDS[-1] * -(-wanted_s // _SECONDS[-1]) if step is None else step)
 
 
 def list_ticks(edges: tuple[datetime, ...], *, most: int) -> Iterator[Tick]:
@@ -40,8 +45,7 @@ def list_ticks(edges: tuple[datetime, ...], *, most: int) -> Iterator[Tick]:
     """
     if len(edges) < 2:
         return
-    step = (edges[-1] - edges[0]) / max(most, 1)
-    length = timedelta(seconds=next((one for one in _SECONDS if one >= step.total_seconds()), 364 * 86_400.0))
+    length = _find_step((edges[-1] - edges[0]).total_seconds() / max(most, 1))
     at = _EPOCH + -(-(edges[0] - _EPOCH) // length) * length
     day = None
     while at <= edges[-1]:

@@ -38,7 +38,7 @@ class EventsLegend(QWidget):
         for one in CLASSES:
             button = QToolButton(self)
             button.setObjectName(f"events-class-{one.value}")
-            button.setText(one.value)
+            button.setText(f" {one.value}")
             button.setCheckable(True)
             button.setChecked(True)
             button.setAutoRaise(True)

@@ -94,8 +94,8 @@ class EventsNotice(QWidget):
             looking.hidden and self.tr("the classes that are switched off"),
             looking.since and self.tr("the marked time"),
         ]
-        named = [one for one in narrow if one]
-        text = self.tr("No event matches {what}.").format(what=self.tr(" and ").join(named) or self.tr("this"))
+        named = ", ".join(one for one in narrow if one)
+        text = self.tr("What narrows them: {what}.").format(what=named) if named else ""
         self._show(self.tr("No matching events"), text, "clear", self.tr("Show all events"))
 
     def describe(self, progress: Progress) -> str:
