@@ -206,7 +206,7 @@ class PreviewView(QWidget):
     def _render(self) -> None:
         self._started_s = time.perf_counter()
         inspection, shown = self._inspection, self._shown
-        allowed = inspection is not None and inspection.parsed.mail.key in self._allowed
+        allowed = self._images and inspection is not None and inspection.parsed.mail.key in self._allowed
         self._backend.begin(
             inline=inspection.parsed.inline if inspection else {},
             base=find_base(inspection) if inspection else None,

@@ -16,6 +16,9 @@ from mailnod_desktop.web.rules import Blocked
 __all__ = ["TextBackend", "TextSurface", "make_backend"]
 
 
+_TEXT_MARGIN = 16
+
+
 class TextSurface(Surface):
     """Explains what is missing, above the mail's plain text."""
 
@@ -39,6 +42,7 @@ class TextSurface(Surface):
         self._text = QPlainTextEdit(self)
         self._text.setReadOnly(True)
         self._text.setFont(make_mono_font())
+        self._text.document().setDocumentMargin(_TEXT_MARGIN)
         self._text.setAccessibleName(self.tr("Plain text of the mail"))
         self._text.setPlaceholderText(self.tr("This mail has no plain text."))
         layout = QVBoxLayout(self)

@@ -4,8 +4,7 @@
   "use strict";
 
   const report = (kind, more) => console.log(config.secret + JSON.stringify({ kind, ...more }));
-  const root = document.documentElement;
-  const scroller = document.scrollingElement || root;
+  let root, scroller;
 
   // ---- Links -------------------------------------------------------------------------------------------------
   const rows = new WeakMap();
@@ -122,7 +121,7 @@
     if (!on) host.remove();
     drawMarks();
   }
-  new ResizeObserver(() => marked && drawMarks()).observe(document.body || root);
+  const watcher = new ResizeObserver(() => marked && drawMarks());
   addEventListener("load", () => marked && drawMarks(), true);
 
   function reveal(row) {
@@ -204,18 +203,39 @@
   addEventListener("load", (event) => event.target.tagName === "LINK" && setDark(config.dark), true);
 
   // ---- Beginning ---------------------------------------------------------------------------------------------
-  bind(config.links);
-  setDark(config.dark);
-  if (config.marks) setMarks(true);
-  if (config.fraction > 0) scrollToFraction(config.fraction);
-  report("ready", { links: elements.size, darkRules });
-  requestAnimationFrame(() => requestAnimationFrame(() => {
-    if (config.fraction > 0) scrollToFraction(config.fraction);
-    report("painted", {});
-  }));
+  function begin(fraction) {
+    root = document.documentElement;
+    scroller = document.scrollingElement || root;
+    before.clear();
+    watcher.disconnect();
+    watcher.observe(document.body || root);
+    bind(config.links);
+    setDark(config.dark);
+    setMarks(config.marks);
+    if (fraction > 0) scrollToFraction(fraction);
+    report("ready", { links: elements.size, darkRules });
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      if (fraction > 0 && applied >= 0) scrollToFraction(fraction);
+      report("painted", {});
+    }));
+  }
+
+  // All of it happens between two frames. What was parsed by itself never runs its scripts (HTML Standard, "already
+  // started"), and reads <noscript> as a page does whose scripts are off.
+  function swap(html, changed) {
+    const fraction = getFraction();
+    const next = Document.parseHTMLUnsafe ? Document.parseHTMLUnsafe(html)
+      : new DOMParser().parseFromString(html, "text/html");
+    Object.assign(config, changed);
+    host.remove();
+    document.replaceChild(document.adoptNode(next.documentElement), document.documentElement);
+    begin(fraction);
+  }
+
+  begin(config.fraction);
 
   return {
-    setDark, setMarks, scrollToFraction, reveal,
+    setDark, setMarks, scrollToFraction, reveal, swap,
     rebind(links, tracked, names) { Object.assign(config, { links, tracked, names }); bind(links); if (marked) drawMarks(); },
     // A speck at the bottom of the page, by which a picture is known to be of the page as it is now.
     setSpeck(colour) {

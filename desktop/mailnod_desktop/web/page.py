@@ -19,7 +19,6 @@ from mailnod_desktop.web.rules import Kind
 __all__ = ["MailPage", "PageState"]
 
 _WORLD = QWebEngineScript.ScriptWorldId.ApplicationWorld.value
-_SCRIPT_NAME = "mailnod-preview"
 _Navigation = QWebEnginePage.NavigationType
 
 
@@ -87,9 +86,24 @@ class MailPage(QWebEnginePage):
         """
         self.state = state
         self._profile.gate.forget(self.name)
-        self._insert_script()
+        script = QWebEngineScript()
+        script.setInjectionPoint(QWebEngineScript.InjectionPoint.DocumentReady)
+        script.setWorldId(_WORLD)
+        script.setRunsOnSubFrames(False)
+        script.setSourceCode(f"globalThis.mailnodPreview = {_read_script()}({self._make_config()});")
+        self.scripts().clear()
+        self.scripts().insert(script)
         self._expected = self._profile.pages.put(self.name, html)
         self.load(self._expected)
+
+    def swap_html(self, html: str, state: PageState) -> None:
+        """Replace what is shown by nearly the same, in one step and at the same place: nothing flickers.
+
+        :param state: where it begins is of no account.
+        """
+        self.state = state
+        self._profile.gate.forget(self.name)
+        self.run(f"swap({json.dumps(html)}, {self._make_config()})")
 
     def set_images(self, on: bool) -> None:
         """Let images be drawn, or leave them to their alternative texts."""
@@ -130,31 +144,23 @@ class MailPage(QWebEnginePage):
         """Call something of the script beside the mail, and hand its answer over: a number, text or None."""
         self.runJavaScript(f"globalThis.mailnodPreview ? mailnodPreview.{call} : null", _WORLD, answer)
 
-    def _insert_script(self) -> None:
+    def _make_config(self) -> str:
         state = self.state
-        config = {
-            "secret": self._secret,
-            "links": list(state.links),
-            "tracked": list(state.tracked),
-            "names": state.names,
-            "pixel": state.pixel,
-            "pixelRow": state.pixel_row,
-            "dark": state.dark,
-            "marks": state.marks,
-            "fraction": state.fraction,
-            "fetches": state.fetches,
-            "words": {"pixel": self.tr("pixel"), "hiddenPixel": self.tr("pixel (not displayed)")},
-        }
-        script = QWebEngineScript()
-        script.setName(_SCRIPT_NAME)
-        script.setInjectionPoint(QWebEngineScript.InjectionPoint.DocumentReady)
-        script.setWorldId(_WORLD)
-        script.setRunsOnSubFrames(False)
-        script.setSourceCode(f"globalThis.mailnodPreview = {_read_script()}({json.dumps(config)});")
-        scripts = self.scripts()
-        for old in scripts.find(_SCRIPT_NAME):
-            scripts.remove(old)
-        scripts.insert(script)
+        return json.dumps(
+            {
+                "secret": self._secret,
+                "links": list(state.links),
+                "tracked": list(state.tracked),
+                "names": state.names,
+                "pixel": state.pixel,
+                "pixelRow": state.pixel_row,
+                "dark": state.dark,
+                "marks": state.marks,
+                "fraction": state.fraction,
+                "fetches": state.fetches,
+                "words": {"pixel": self.tr("pixel"), "hiddenPixel": self.tr("pixel (not displayed)")},
+            }
+        )
 
     def acceptNavigationRequest(
         self, url: QUrl | str, kind: QWebEnginePage.NavigationType, is_main_frame: bool

@@ -89,11 +89,11 @@ class WebSurface(Surface):
         self.setObjectName(f"{side}Surface")
         self._profile = profile
         self._document: PreviewDocument | None = None
-        self._shown: PageState | None = None
+        self._state = PageState()
         self._width: int | None = None
         self._zoom = 1.0
         self._mode: DarkMode = "off"
-        self._marks = self._pending = False
+        self._marks = self._pending = self._is_ready = False
         self._trouble = ""
         self._patience = QTimer(self, singleShot=True)
         self._patience.timeout.connect(self._give_up)
@@ -132,17 +132,19 @@ class WebSurface(Surface):
             return False
         before, self._document = self._document, document
         if document is None:
-            self._pending, self._shown, self._trouble = False, None, ""
+            self._pending = self._is_ready = False
+            self._trouble = ""
             self._patience.stop()
             page.show_html("", PageState())
             return False
         allowed = self._profile.gate.allowed
         same = before is not None and before.key == document.key
-        if same and self._stays(before, document):
+        swaps = same and self._is_ready and not self._trouble and self._state.fetches == allowed
+        if swaps and self._state.images == self._images and before is not None and before.html == document.html:
             page.rebind(document.links, document.tracked, document.names)
             return False
         self._trouble = ""
-        self._shown = PageState(
+        self._state = PageState(
             links=document.links,
             tracked=document.tracked,
             names=dict(document.names),
@@ -157,15 +159,12 @@ class WebSurface(Surface):
         self._pending = True
         self._patience.start(self.give_up_ms)
         page.set_images(self._images)
-        page.show_html(document.html, self._shown)
+        if swaps:
+            page.swap_html(document.html, self._state)
+        else:
+            self._is_ready = False
+            page.show_html(document.html, self._state)
         return True
-
-    def _stays(self, before: PreviewDocument | None, document: PreviewDocument) -> bool:
-        """Tell whether what is on the screen is what is asked for."""
-        shown = self._shown
-        if shown is None or before is None or self._trouble or before.html != document.html:
-            return False
-        return (shown.fetches, shown.images) == (self._profile.gate.allowed, self._images)
 
     def set_page_width(self, pixels: int | None) -> None:
         """Lay the page out for a screen so wide, smaller where the pane is narrower than that."""
@@ -244,7 +243,7 @@ class WebSurface(Surface):
         self.update()
 
     def _take_ready(self, dark_rules: int) -> None:
-        self._dark_rules = dark_rules
+        self._is_ready, self._dark_rules = True, dark_rules
         if self.page is not None and self.page.zoomFactor() != self._zoom:
             self.page.setZoomFactor(self._zoom)
         self.noted.emit()

@@ -98,6 +98,18 @@ def test_mail_makes_no_connection_and_no_request(name: str, canary: Canary, pane
 
 
 @pytest.mark.parametrize("name", VECTORS)
+def test_mail_that_takes_the_place_of_another_version_makes_none_either(name: str, canary: Canary, pane: Pane) -> None:
+    """A page that is replaced in one step is as silent as one that is loaded."""
+    html = VECTORS[name].format(u=canary.url, h=canary.url.removeprefix("http://"))
+    pane.begin()
+    pane.show("<p>before</p>", key="mail")
+    pane.show(html, key="mail")
+    pane.show("<p>after</p>", key="mail")
+    assert pane.ask("document.body.textContent") == "after"
+    assert canary.count() == (0, 0)
+
+
+@pytest.mark.parametrize("name", VECTORS)
 def test_allowed_mail_fetches_pictures_styles_and_fonts_alone(name: str, canary: Canary, pane: Pane) -> None:
     """With remote images allowed, whatever is no image, style sheet or font still makes no request."""
     html = VECTORS[name].format(u=canary.url, h=canary.url.removeprefix("http://"))
