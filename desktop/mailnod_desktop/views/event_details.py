@@ -7,14 +7,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from mailnod_desktop.models.plain import capitalise, make_visible
 from mailnod_desktop.services.explaining import Details, EventMissingError, Explainer, to_plain_details
 from mailnod_desktop.services.explaining_text import to_text
 from mailnod_desktop.tasks import Tasks
-from mailnod_desktop.theme import icon
 from mailnod_desktop.views.event_details_sections import make_content
+from mailnod_desktop.views.icon_buttons import IconPushButton
 from mailnod_desktop.views.metrics_panel import centre
 from mailnod_desktop.views.tables import make_label
 
@@ -37,9 +37,9 @@ class EventDetails(QWidget):
         self._redraw.timeout.connect(self._show_again)
         self._id_label = make_label(muted=True)
         self._id_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._copy_text = self._make_copy_button("event-details-copy-text", self.tr("Copy text"), "content-copy")
+        self._copy_text = IconPushButton("event-details-copy-text", self.tr("Copy text"), "content-copy")
         self._copy_text.clicked.connect(self.copy_text)
-        self._copy_json = self._make_copy_button("event-details-copy-json", self.tr("Copy JSON"), "code-json")
+        self._copy_json = IconPushButton("event-details-copy-json", self.tr("Copy JSON"), "code-json")
         self._copy_json.clicked.connect(self.copy_json)
         self._message = make_label(muted=True, wrap=True)
         self._message.setObjectName("event-details-message")
@@ -141,9 +141,3 @@ class EventDetails(QWidget):
         self._stack.setCurrentIndex(0)
         for button in (self._copy_text, self._copy_json):
             button.setEnabled(False)
-
-    def _make_copy_button(self, name: str, text: str, icon_name: str) -> QPushButton:
-        button = QPushButton(icon(icon_name), text)
-        button.setObjectName(name)
-        button.setAccessibleName(text)
-        return button

@@ -175,7 +175,6 @@ class FreeText(QTextEdit):
     ) -> None:
         super().__init__(parent)
         self._muted = muted
-        self.setReadOnly(True)
         self.setAcceptRichText(False)
         self.setAccessibleName(name)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -187,7 +186,6 @@ class FreeText(QTextEdit):
         )
         # Who goes from control to control by Tab does not want to stop at each line.
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.setStyleSheet("background: transparent;")
         self.viewport().setAutoFillBackground(False)
         self.document().setDocumentMargin(0)
         if font is not None:

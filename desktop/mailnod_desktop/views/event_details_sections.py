@@ -24,6 +24,8 @@ def make_content(details: Details) -> QWidget:
     explanation = details.explanation
     content = QWidget()
     content.setObjectName("event-details-content")
+    # Once for all texts: each style sheet of a widget's own is read anew.
+    content.setStyleSheet("QTextEdit { background: transparent; }")
     column = QVBoxLayout(content)
     column.setContentsMargins(14, 10, 14, 16)
     column.setSpacing(18)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QSizePolicy, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from mailnod_desktop.models.metrics import CountsModel
-from mailnod_desktop.theme import icon
+from mailnod_desktop.views.icon_buttons import IconToolButton
 from mailnod_desktop.views.tables import HintTable, make_label
 
-__all__ = ["ChartPanel", "centre", "make_button"]
+__all__ = ["ChartPanel", "centre"]
 
 _TABLE_ROWS = 12
 
@@ -49,7 +49,7 @@ class ChartPanel(QWidget):
         self._title = make_label(heading=True)
         self._hint = make_label(muted=True, wrap=True)
         self._hint.hide()
-        self.toggle = make_button(f"{name}-table", self.tr("Show as a table"), "table")
+        self.toggle = IconToolButton(f"{name}-table", self.tr("Show as a table"), "table")
         self.toggle.setCheckable(True)
         self.toggle.toggled.connect(self._switch)
         self.model = CountsModel(self)
@@ -102,16 +102,6 @@ class ChartPanel(QWidget):
 
     def _choose(self, index: QModelIndex) -> None:
         self.chosen.emit(index.row())
-
-
-def make_button(name: str, tooltip: str, icon_name: str) -> QToolButton:
-    """Return a button with an icon alone."""
-    button = QToolButton()
-    button.setObjectName(name)
-    button.setAccessibleName(tooltip)
-    button.setToolTip(tooltip)
-    button.setIcon(icon(icon_name))
-    return button
 
 
 def centre(widget: QWidget) -> QWidget:

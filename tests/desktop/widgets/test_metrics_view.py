@@ -9,13 +9,14 @@ from typing import TypeVar
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
-from PySide6.QtWidgets import QComboBox, QLabel, QTableView, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QTableView, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from contracts.judged_store import PHONE, JudgedStore
 from mailnod.store.sqlite import SQLiteStore
 from mailnod_desktop.models.metrics import CountsModel
 from mailnod_desktop.tasks import Tasks
+from mailnod_desktop.theme import DARK, apply_theme
 from mailnod_desktop.views.chart_base import Series
 from mailnod_desktop.views.charts import BarRow, BarsChart, Column, TimeChart
 from mailnod_desktop.views.metrics import MetricsView
@@ -156,6 +157,18 @@ def test_what_cannot_be_shown_is_said(qtbot: QtBot, view: MetricsView, tmp_path:
     qtbot.waitUntil(lambda: "The counts cannot be read. There is no database at" in message.text())
     view.close_database()
     assert "No store is open" in message.text()
+
+
+def test_theme_may_change_while_it_is_shown(
+    qtbot: QtBot, qapp: QApplication, view: MetricsView, judged: JudgedStore
+) -> None:
+    """Everything is drawn in the other colours, icons too."""
+    open_(qtbot, view, judged.path)
+    button = find(view, QToolButton, "refresh")
+    before, key = view.grab().toImage(), button.icon().cacheKey()
+    apply_theme(qapp, DARK)
+    assert view.grab().toImage() != before
+    assert button.icon().cacheKey() != key
 
 
 def test_counts_are_a_sound_model(qtbot: QtBot) -> None:
