@@ -23,7 +23,6 @@ class Actions(QObject):
         super().__init__(window)
         self._window = window
         self._actions: dict[str, QAction] = {}
-        self._icons: dict[str, str] = {}
         self._menus: dict[str, list[str | None]] = {}
 
     def __getitem__(self, name: str) -> QAction:
@@ -63,7 +62,6 @@ class Actions(QObject):
             action.setShortcut(QKeySequence(keys))
             action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
         if picture:
-            self._icons[name] = picture
             action.setIcon(icon(picture))
         if checked is None:
             action.triggered.connect(lambda _=False: slot())
@@ -97,8 +95,3 @@ class Actions(QObject):
         """Return the title of the menu that an action stands in, without its mark."""
         name = next(name for name, one in self._actions.items() if one is action)
         return next(title.replace("&", "") for title, names in self._menus.items() if name in names)
-
-    def redraw(self) -> None:
-        """Draw all icons anew, after the theme has changed."""
-        for name, picture in self._icons.items():
-            self._actions[name].setIcon(icon(picture))
