@@ -61,7 +61,7 @@ class BlockedButton(QToolButton):
         """
         self._blocked, self._allowed = list(blocked), allowed
         count = len(self._blocked)
-        self.setIcon(icon("shield-alert-outline" if allowed else "shield-check-outline"))
+        self.draw_icon()
         text = self.tr("{count} blocked").format(count=count) if count else self.tr("Nothing blocked")
         if allowed:
             text += self.tr(", images allowed")
@@ -70,6 +70,10 @@ class BlockedButton(QToolButton):
         self.setAccessibleName(text)
         if self._panel is not None:
             self._panel.fill(self._blocked, allowed=allowed)
+
+    def draw_icon(self) -> None:
+        """Draw the icon in the theme's colours."""
+        self.setIcon(icon("shield-alert-outline" if self._allowed else "shield-check-outline"))
 
     def open_panel(self) -> None:
         """List what was blocked, below the button."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QToolButton, QWidget
 
@@ -36,6 +36,7 @@ class PreviewControls(QFrame):
         layout.setContentsMargins(8, 4, 8, 4)
         layout.setSpacing(3)
         self._widths: dict[int | None, QToolButton] = {}
+        self._icons: dict[QToolButton, str] = {}
         for pixels, name, text in (
             (None, "monitor", self.tr("Desktop")),
             (TABLET_WIDTH, "tablet", self.tr("Tablet, 768 pixels wide")),
@@ -98,6 +99,14 @@ class PreviewControls(QFrame):
         """Say whether links are outlined."""
         self._marks.setChecked(on)
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw the icons in the colours of another theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            for button, name in self._icons.items():
+                button.setIcon(icon(name))
+            self.blocked.draw_icon()
+
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the line below the switches."""
         super().paintEvent(event)
@@ -106,6 +115,7 @@ class PreviewControls(QFrame):
 
     def _make_button(self, name: str, text: str) -> QToolButton:
         button = QToolButton(self)
+        self._icons[button] = name
         button.setIcon(icon(name))
         button.setIconSize(QSize(17, 17))
         button.setToolTip(text)

@@ -25,6 +25,7 @@ _KINDS: dict[QWebEngineUrlRequestInfo.ResourceType, Kind] = {
     _Type.ResourceTypeFavicon: "icon",
     _Type.ResourceTypePing: "ping",
 }
+_MOST_EXPECTED = 10_000
 _TO_FETCH = {remote: ours for ours, remote in FETCH_SCHEMES.items()}
 
 
@@ -61,6 +62,8 @@ class Interceptor(QWebEngineUrlRequestInterceptor):
             return
         fetched = QUrl(remote)
         fetched.setScheme(_TO_FETCH[remote.scheme()])
+        if len(self.expected) > _MOST_EXPECTED:
+            self.expected.clear()
         self.expected[fetched.toString(QUrl.ComponentFormattingOption.FullyEncoded)] = kind
         if scheme not in FETCH_SCHEMES:
             info.redirect(fetched)

@@ -68,7 +68,6 @@ class PreviewProfile(QWebEngineProfile):
 
     def begin(self) -> None:
         """Give the mail that is shown next a full allowance."""
-        self._interceptor.expected.clear()
         self.fetcher.reset()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from .conftest import SVG, Canary, Pane
@@ -146,6 +146,35 @@ def test_the_second_of_equal_links_is_told_apart(pane: Pane, qtbot: QtBot) -> No
     assert told.args[0] == 1
 
 
+def test_the_link_below_the_mouse_is_told(pane: Pane, qtbot: QtBot) -> None:
+    """Hovering says where a link leads."""
+    pane.begin()
+    pane.show(f'<a href="https://example.com/x" style="{RED}">x</a>')
+    target = pane.surface.view.focusProxy()
+    assert target is not None
+    with qtbot.waitSignal(pane.surface.link_hovered, check_params_cb=bool, timeout=5000) as told:
+        QTest.mouseMove(target, QPoint(30, 30))
+    assert told.args == ["https://example.com/x"]
+
+
+def test_the_menu_of_a_link_simulates_and_copies(pane: Pane, qtbot: QtBot) -> None:
+    """A right click offers what can be done with a link, and nothing of a browser's."""
+    pane.begin()
+    pane.show(f'<a href="https://example.com/x" style="{RED}">x</a>', links=((4, "https://example.com/x"),))
+    click(pane, 30, 30, Qt.MouseButton.RightButton)
+    qtbot.waitUntil(lambda: isinstance(QApplication.activePopupWidget(), QMenu), timeout=5000)
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    actions = {action.text(): action for action in menu.actions() if action.text()}
+    assert list(actions) == ["https://example.com/x", "Simulate a click", "Copy the link's address", "Select all"]
+    actions["Copy the link's address"].trigger()
+    assert QApplication.clipboard().text() == "https://example.com/x"
+    with qtbot.waitSignal(pane.surface.simulate_requested) as told:
+        actions["Simulate a click"].trigger()
+    assert told.args == [4, "https://example.com/x"]
+    menu.close()
+
+
 def test_a_form_is_not_sent(canary: Canary, pane: Pane, qtbot: QtBot) -> None:
     """The button of a form does nothing, and is listed."""
     pane.begin(allowed=True)
@@ -187,6 +216,16 @@ def test_a_client_that_asks_the_mail_gets_its_dark_styles(css: str, pane: Pane, 
     assert pane.surface.notes == []
     pane.surface.set_dark("off")
     pane.wait_for_colour("#ffffff")
+
+
+def test_a_mail_that_declares_both_schemes_gets_a_dark_ground(pane: Pane) -> None:
+    """Without colours of its own, such a mail is light text on the client's dark ground."""
+    pane.begin()
+    pane.show('<meta name="color-scheme" content="light dark"><p>x')
+    pane.wait_for_colour("#ffffff")
+    pane.surface.set_dark("author")
+    pane.wait_for_colour("#121212")
+    assert pane.ask("getComputedStyle(document.querySelector('p')).color") == "rgb(255, 255, 255)"
 
 
 def test_light_styles_count_where_no_dark_is_asked_for(pane: Pane, qtbot: QtBot) -> None:

@@ -144,3 +144,12 @@ def test_the_list_begins_anew_with_another_mail(canary: Canary, pane: Pane) -> N
     pane.show(f'<img src="{canary.url}/i.png">')
     pane.show("<p>x</p>")
     assert pane.refused == []
+
+
+def test_the_list_is_whole_after_another_version_took_the_place(canary: Canary, pane: Pane) -> None:
+    """What both versions ask for is still listed, and what only the first asked for no more."""
+    pane.begin()
+    pane.show(f'<img src="{canary.url}/1.png"><img src="{canary.url}/2.png"><img src="logo.png">', key="mail")
+    pane.show(f'<img src="{canary.url}/1.png"><img src="{canary.url}/3.png"><img src="logo.png">', key="mail")
+    pane.wait_for("[...document.images].every((image) => image.complete)", True)
+    assert sorted(url.rpartition("/")[2] for _, url in pane.refused) == ["1.png", "3.png", "logo.png"]

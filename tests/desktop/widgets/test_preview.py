@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QToolButton, QTreeWidget
+from PySide6.QtWidgets import QApplication, QPlainTextEdit, QPushButton, QToolButton, QTreeWidget
 from pytestqt.qtbot import QtBot
 
 from mailnod_desktop.services.model import CLIP_BYTES, Inspection
+from mailnod_desktop.theme import DARK, apply_theme
 from mailnod_desktop.views.preview import PreviewView
 from mailnod_desktop.views.preview_blocked import BlockedButton, merge_blocked
 from mailnod_desktop.views.preview_documents import find_shown, format_bytes, make_document
@@ -131,3 +132,14 @@ def test_bytes_are_grouped_by_thousands() -> None:
     """Large numbers are readable."""
     assert format_bytes(24_158) == "24\N{NARROW NO-BREAK SPACE}158 bytes"
     assert format_bytes(1) == "1 byte"
+
+
+def test_another_theme_draws_the_icons_anew(qtbot: QtBot, qapp: QApplication) -> None:
+    """Icons are readable after the colours changed."""
+    view = PreviewView(backend=TextBackend("missing"))
+    qtbot.addWidget(view)
+    view.show()
+    button = view.controls.findChildren(QToolButton)[0]
+    before = button.icon().pixmap(17, 17).toImage()
+    apply_theme(qapp, DARK)
+    assert button.icon().pixmap(17, 17).toImage() != before
