@@ -55,7 +55,7 @@ class EventsView(QWidget):
     def __init__(self, tasks: Tasks, settings: QSettings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("events")
-        self._settings = settings
+        self._tasks, self._settings = tasks, settings
         self._reader: EventReader | None = None
         self._looking = Looking()
         self._filter = EventFilter()
@@ -240,7 +240,8 @@ class EventsView(QWidget):
         self._problem = ""
         self._clear_mark(apply=False)
         if reader is not None:
-            reader.close()
+            # It waits for what is still read.
+            self._tasks.start(f"events close {id(reader)}", lambda _: reader.close(), lambda _: None)
 
     def _take_query(self, text: str) -> None:
         self._look(replace(self._looking, text=text), whole=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, QSettings, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
 from contracts.store_contract import after, make_delivery, make_observation, make_verdict
@@ -104,7 +104,9 @@ def test_query_switches_and_marks_narrow_the_table(
     view.set_humans_only(False)
     view.set_query("")
     wait_for(view, qtbot, 80)
-    view.findChild(type(view.live), "events-class-genuine").click()
+    genuine = view.findChild(QToolButton, "events-class-genuine")
+    assert genuine is not None
+    genuine.click()
     wait_for(view, qtbot, 70)
     qtbot.waitUntil(lambda: sum(sum(one) for one in view.counts.counts if one) == 80)
     view.legend.show_all()
