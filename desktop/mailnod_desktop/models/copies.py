@@ -16,10 +16,10 @@ __all__ = ["compare_copies", "list_comparable"]
 def list_comparable(inspection: Inspection) -> tuple[str, ...]:
     """Return the recipients whose copies have the same edits as the one that is shown, and other tokens.
 
-    Who allowed opens alone gets another text, and is left out.
+    Who allowed opens alone gets another text, and is left out. Of a mail that was sent before there is one copy.
     """
     shown = read_token(inspection.token or "")
-    if shown is None:
+    if shown is None or inspection.as_sent:
         return ()
     facts = {address: read_token(token) for address, token in inspection.tokens.items()}
     return tuple(address for address, one in facts.items() if one is not None and one.modes == shown.modes)

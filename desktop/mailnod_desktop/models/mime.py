@@ -41,9 +41,9 @@ class MimeColumn(IntEnum):
     TYPE = 0
     ROLE = 1
     SIZE = 2
-    CHARSET = 3
-    ENCODING = 4
-    FILENAME = 5
+    FILENAME = 3
+    CHARSET = 4
+    ENCODING = 5
 
 
 def suggest_filename(node: MimeNode) -> str:
@@ -142,9 +142,9 @@ class MimeModel(QAbstractItemModel):
             self.tr("Type"),
             self.tr("Role"),
             self.tr("Size"),
+            self.tr("Filename"),
             self.tr("Charset"),
             self.tr("Encoding"),
-            self.tr("Filename"),
         )[section]
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

@@ -147,8 +147,16 @@ class RecipientsModel(QAbstractTableModel):
             case RecipientColumn.TOKEN:
                 return row.token or "—"
             case RecipientColumn.WHY:
-                reasons = self._inspection.decision.reasons if self._inspection else ()
-                return make_visible("; ".join(reasons))
+                return self._explain(row)
+
+    def _explain(self, row: RecipientRow) -> str:
+        """Return why a copy is tracked or not, as far as the copy that is shown tells."""
+        if self._inspection is None:
+            return ""
+        decision = self._inspection.decision
+        if decision.tracked != (row.token is not None):
+            return self.tr("decided otherwise than the copy that is shown; show theirs to see why")
+        return make_visible("; ".join(decision.reasons))
 
     def _describe_consent(self) -> str:
         """Return what recipients are taken to have said."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from mailnod_desktop.models.copies import compare_copies, list_comparable
 from mailnod_desktop.models.diff_lines import DiffLines, EditPlace
@@ -12,9 +12,9 @@ from mailnod_desktop.models.plain import make_visible, shorten
 from mailnod_desktop.services.diff import DiffRow, make_diff
 from mailnod_desktop.services.model import Body, Inspection, LinkRow
 from mailnod_desktop.theme import icon
+from mailnod_desktop.views.controls import IconTool, make_label
 from mailnod_desktop.views.diff_canvas import DiffCanvas
 from mailnod_desktop.views.diff_search import DiffSearch
-from mailnod_desktop.views.tables import make_label
 
 __all__ = ["DiffView"]
 
@@ -46,11 +46,11 @@ class DiffView(QWidget):
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             combo.setMinimumContentsLength(18)
             combo.activated.connect(lambda _index: self._load())
-        self._before = self._make_button("chevron-up", self.tr("Previous edit"), "Shift+F7", "P")
-        self._after = self._make_button("chevron-down", self.tr("Next edit"), "F7", "N")
-        self._whole = self._make_button("unfold-more-horizontal", self.tr("Show the whole file"), "W")
+        self._before = IconTool("chevron-up", self.tr("Previous edit"), "Shift+F7", "P")
+        self._after = IconTool("chevron-down", self.tr("Next edit"), "F7", "N")
+        self._whole = IconTool("unfold-more-horizontal", self.tr("Show the whole file"), "W")
         self._whole.setCheckable(True)
-        self._find = self._make_button("magnify", self.tr("Search in the source"), "Ctrl+F")
+        self._find = IconTool("magnify", self.tr("Search in the source"), "Ctrl+F")
         self._search = DiffSearch(self._canvas)
         self._search.hide()
         self._lay_out()
@@ -204,14 +204,6 @@ class DiffView(QWidget):
         layout.addLayout(headings)
         layout.addWidget(self._canvas, 1)
         self.setFocusProxy(self._canvas)
-
-    def _make_button(self, name: str, text: str, *keys: str) -> QToolButton:
-        button = QToolButton()
-        button.setIcon(icon(name))
-        button.setAutoRaise(True)
-        button.setAccessibleName(text)
-        button.setToolTip(f"{text} ({', '.join(keys)})")
-        return button
 
     def _get_body(self) -> Body | None:
         bodies = () if self._inspection is None else self._inspection.bodies

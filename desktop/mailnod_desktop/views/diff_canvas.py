@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QRect, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
@@ -294,6 +294,13 @@ class DiffCanvas(QAbstractScrollArea):
             self._selected = None
             self.refresh()
 
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys that mean something here from the window's actions while this has the focus."""
+        if event.type() is QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and _is_own_key(event):
+            event.accept()
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy, choose the current edit, or move."""
         if event.matches(QKeySequence.StandardKey.Copy):
@@ -305,3 +312,10 @@ class DiffCanvas(QAbstractScrollArea):
             bar.setValue(bar.minimum() if event.key() == Qt.Key.Key_Home else bar.maximum())
         else:
             super().keyPressEvent(event)
+
+
+def _is_own_key(event: QKeyEvent) -> bool:
+    if event.matches(QKeySequence.StandardKey.Find) or event.matches(QKeySequence.StandardKey.Copy):
+        return True
+    letters = (Qt.Key.Key_N, Qt.Key.Key_P, Qt.Key.Key_W)
+    return event.key() == Qt.Key.Key_F7 or (event.key() in letters and not event.modifiers())

@@ -51,6 +51,11 @@ class Row:
     #: The match that one is at.
     match: Match | None
 
+    def differs(self, side: Side) -> bool:
+        """Whether an edit took something from one side, or put something there."""
+        spans = self.row.old_spans if side == "old" else self.row.new_spans
+        return any(span.start < span.end for span in spans)
+
     @property
     def is_current(self) -> bool:
         """Whether the edit that one is at stands in it."""
@@ -90,7 +95,7 @@ class DiffPainter:
         painter.setPen(QColor(theme.muted))
         numbers = QRect(pane.left, row.top, pane.sign_left - pane.left - PADDING, self.line_height)
         painter.drawText(numbers, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, str(number))
-        if row.row.kind == "changed":
+        if row.differs(pane.side):
             painter.setPen(QColor(theme.bad if old else theme.good))
             painter.drawText(pane.sign_left, row.top + self._ascent, "\N{MINUS SIGN}" if old else "+")
         self._draw_text(painter, row, pane, theme)
@@ -100,7 +105,8 @@ class DiffPainter:
         if row.row.kind == "changed":
             ground = theme.removed if pane.side == "old" else theme.added
             # Paler than the edit in it.
-            painter.fillRect(area, QColor(theme.alternate) if missing else theme.tint(ground, alpha=0.55))
+            touched = row.differs(pane.side) and not missing
+            painter.fillRect(area, theme.tint(ground, alpha=0.55) if touched else QColor(theme.alternate))
         if pane.side in row.selected:
             painter.fillRect(area, QColor(theme.selected))
         if row.is_current:

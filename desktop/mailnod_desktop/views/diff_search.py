@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from mailnod_desktop.models.diff_lines import Match
-from mailnod_desktop.theme import icon
+from mailnod_desktop.views.controls import FilterBox, IconTool, make_label
 from mailnod_desktop.views.diff_canvas import DiffCanvas
-from mailnod_desktop.views.tables import make_label
 
 __all__ = ["DiffSearch"]
 
@@ -22,13 +21,9 @@ class DiffSearch(QWidget):
         self._canvas = canvas
         self._matches: list[Match] = []
         self._at = -1
-        self._field = QLineEdit()
+        words = self.tr("Search in the source")
+        self._field = FilterBox(words, words, picture="magnify", width=340)
         self._field.setObjectName("diff_search")
-        self._field.setAccessibleName(self.tr("Search in the source"))
-        self._field.setPlaceholderText(self.tr("Search in the source"))
-        self._field.setClearButtonEnabled(True)
-        self._field.setMaximumWidth(340)
-        self._field.addAction(icon("magnify"), QLineEdit.ActionPosition.LeadingPosition)
         self._count = make_label(muted=True)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 0, 8, 5)
@@ -38,12 +33,12 @@ class DiffSearch(QWidget):
             ("chevron-up", self.tr("Previous match (Shift+Return)"), -1),
             ("chevron-down", self.tr("Next match (Return)"), 1),
         ):
-            button = self._make_button(name, text)
+            button = IconTool(name, text)
             button.clicked.connect(lambda _=False, by=by: self.step(by))
             layout.addWidget(button)
         layout.addWidget(self._count)
         layout.addStretch(1)
-        close = self._make_button("close", self.tr("Close the search (Esc)"))
+        close = IconTool("close", self.tr("Close the search (Esc)"))
         close.clicked.connect(self.close_bar)
         layout.addWidget(close)
         self._field.textChanged.connect(self._search)
@@ -109,11 +104,3 @@ class DiffSearch(QWidget):
         else:
             text = self.tr("{at} of {total}").format(at=f"{self._at + 1:,}", total=total)
         self._count.setText(text)
-
-    def _make_button(self, name: str, text: str) -> QToolButton:
-        button = QToolButton()
-        button.setIcon(icon(name))
-        button.setAutoRaise(True)
-        button.setToolTip(text)
-        button.setAccessibleName(text)
-        return button

@@ -23,8 +23,9 @@ from mailnod_desktop.models.plain import make_visible, shorten
 from mailnod_desktop.models.words import WordsFilter
 from mailnod_desktop.services.model import Finding, Inspection, Severity
 from mailnod_desktop.theme import Theme, get_theme, icon, make_mono_font
+from mailnod_desktop.views.controls import FilterBox, make_label
 from mailnod_desktop.views.pills import draw_pill
-from mailnod_desktop.views.tables import HintList, make_filter_box, make_label
+from mailnod_desktop.views.tables import HintList
 
 __all__ = ["FindingsView"]
 
@@ -55,8 +56,7 @@ class FindingsView(QWidget):
         self._model = FindingsModel(self)
         self._shown = WordsFilter(self._model, self)
         self._counts = make_label(muted=True)
-        self._filter = make_filter_box(self.tr("Filter findings"), self.tr("Filter by words"))
-        self._filter.setMaximumWidth(320)
+        self._filter = FilterBox(self.tr("Filter findings"), self.tr("Filter by words"))
         self._list = HintList("findings_list", self.tr("Findings in the mail"))
         self._list.setModel(self._shown)
         delegate = _FindingDelegate(self._model, self._list)

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QPlainTextEdit,
-    QPushButton,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -18,16 +17,8 @@ from PySide6.QtWidgets import (
 from mailnod_desktop.models.headers import HeaderColumn, HeadersModel, read_raw_head
 from mailnod_desktop.models.words import WordsFilter
 from mailnod_desktop.services.model import Inspection
-from mailnod_desktop.theme import icon
-from mailnod_desktop.views.tables import (
-    HintTable,
-    StateDelegate,
-    make_filter_box,
-    make_label,
-    make_source_font,
-    remember_columns,
-    set_widths,
-)
+from mailnod_desktop.views.controls import FilterBox, IconButton, make_label
+from mailnod_desktop.views.tables import HintTable, StateDelegate, make_source_font, remember_columns, set_widths
 
 __all__ = ["HeadersView"]
 
@@ -45,9 +36,8 @@ class HeadersView(QWidget):
         self._model = HeadersModel(self)
         self._shown = WordsFilter(self._model, self)
         self._counts = make_label(muted=True)
-        self._filter = make_filter_box(self.tr("Filter headers"), self.tr("Filter by name or value"))
-        self._filter.setMaximumWidth(320)
-        self._source = QPushButton(icon("code-tags"), self.tr("Source"))
+        self._filter = FilterBox(self.tr("Filter headers"), self.tr("Filter by name or value"))
+        self._source = IconButton("code-tags", self.tr("Source"))
         self._source.setCheckable(True)
         self._source.setToolTip(self.tr("Show the head as it came, byte for byte"))
         self._table = HintTable("headers_table", self.tr("Headers of the mail"))

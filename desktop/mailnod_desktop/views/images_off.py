@@ -11,15 +11,8 @@ from mailnod_desktop.models.words import WordsFilter
 from mailnod_desktop.services.images import list_images, score_alt
 from mailnod_desktop.services.model import Inspection
 from mailnod_desktop.theme import get_theme
-from mailnod_desktop.views.tables import (
-    HintTable,
-    MonoDelegate,
-    StateDelegate,
-    make_filter_box,
-    make_label,
-    remember_columns,
-    set_widths,
-)
+from mailnod_desktop.views.controls import FilterBox, make_label
+from mailnod_desktop.views.tables import HintTable, MonoDelegate, StateDelegate, remember_columns, set_widths
 
 __all__ = ["ImagesOffView"]
 
@@ -42,8 +35,7 @@ class ImagesOffView(QWidget):
         self._shown = WordsFilter(self._model, self)
         self._score = _Score()
         self._words = make_label(wrap=True)
-        self._filter = make_filter_box(self.tr("Filter images"), self.tr("Filter by text or source"))
-        self._filter.setMaximumWidth(260)
+        self._filter = FilterBox(self.tr("Filter images"), self.tr("Filter by text or source"), width=260)
         self._table = HintTable("images_table", self.tr("Images of the mail"))
         self._table.setModel(self._shown)
         self._table.setItemDelegateForColumn(ImageColumn.STATE, StateDelegate(self._table))

@@ -11,15 +11,8 @@ from mailnod_desktop.models.words import WordsFilter
 from mailnod_desktop.services.model import Inspection, LinkRow
 from mailnod_desktop.theme import icon
 from mailnod_desktop.views.checks import CheckDelegate
-from mailnod_desktop.views.tables import (
-    HintTable,
-    MonoDelegate,
-    StateDelegate,
-    make_filter_box,
-    make_label,
-    remember_columns,
-    set_widths,
-)
+from mailnod_desktop.views.controls import FilterBox, make_label
+from mailnod_desktop.views.tables import HintTable, MonoDelegate, StateDelegate, remember_columns, set_widths
 
 __all__ = ["LinksView"]
 
@@ -46,9 +39,8 @@ class LinksView(QWidget):
         self._inspection: Inspection | None = None
         self._model = LinksModel(self)
         self._shown = WordsFilter(self._model, self)
-        self._filter = make_filter_box(self.tr("Filter links"), self.tr("Filter by URL, text or reason"))
+        self._filter = FilterBox(self.tr("Filter links"), self.tr("Filter by URL, text or reason"))
         self._filter.setObjectName("links_filter")
-        self._filter.setMaximumWidth(320)
         self._counts = make_label(muted=True)
         self._table = HintTable("links_table", self.tr("Links of the mail"))
         self._set_up_table()
@@ -175,7 +167,7 @@ class LinksView(QWidget):
         for column in (LinkColumn.URL, LinkColumn.OFFSET):
             table.setItemDelegateForColumn(column, mono)
         table.setItemDelegateForColumn(LinkColumn.TRACKED_URL, MonoDelegate(table, muted=True))
-        set_widths(table, (6, 6, 10, 38, 17, 22, 8, 34))
+        set_widths(table, (6, 6, 10, 38, 17, 22, 8, 12))
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._open_menu)
         table.copy_requested.connect(self.copy_selected)

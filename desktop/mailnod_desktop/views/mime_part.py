@@ -10,8 +10,8 @@ from mailnod_desktop.models.mime import find_danger
 from mailnod_desktop.models.plain import format_bytes, make_visible
 from mailnod_desktop.services.model import MimeNode
 from mailnod_desktop.services.tree import decode_text
-from mailnod_desktop.theme import get_theme
-from mailnod_desktop.views.tables import make_label, make_source_font
+from mailnod_desktop.views.controls import WarningLabel, make_label
+from mailnod_desktop.views.tables import make_source_font
 
 __all__ = ["PartPreview"]
 
@@ -29,7 +29,7 @@ class PartPreview(QWidget):
         super().__init__(parent)
         self.setObjectName("mime_part")
         self._facts = make_label(muted=True, wrap=True)
-        self._danger = make_label(wrap=True)
+        self._danger = WarningLabel()
         self._text = QPlainTextEdit()
         self._text.setReadOnly(True)
         self._text.setFrameShape(QFrame.Shape.NoFrame)
@@ -67,10 +67,7 @@ class PartPreview(QWidget):
 
     def show_node(self, node: MimeNode | None) -> None:
         """Show a part, or ask for one."""
-        danger = "" if node is None else find_danger(node)
-        self._danger.setText(danger)
-        self._danger.setStyleSheet(f"color: {get_theme().bad}; font-weight: 600")
-        self._danger.setVisible(bool(danger))
+        self._danger.show_text("" if node is None else find_danger(node))
         self._facts.setVisible(node is not None)
         if node is None:
             self._say(self.tr("Select a part to see what is in it."))

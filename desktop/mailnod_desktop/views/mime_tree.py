@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QSettings, Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from mailnod_desktop.models.mime import MimeColumn, MimeModel, suggest_filename
 from mailnod_desktop.models.plain import format_bytes
 from mailnod_desktop.services.model import Inspection, MimeNode
-from mailnod_desktop.theme import icon
+from mailnod_desktop.views.controls import IconButton, make_label
 from mailnod_desktop.views.mime_part import PartPreview
-from mailnod_desktop.views.tables import HintTree, StateDelegate, make_label, remember_columns, set_widths
+from mailnod_desktop.views.tables import HintTree, StateDelegate, remember_columns, set_widths
 
 __all__ = ["MimeView"]
 
@@ -32,10 +32,10 @@ class MimeView(QWidget):
         self._tree = HintTree("mime_tree", self.tr("Parts of the message"))
         self._tree.setModel(self._model)
         self._tree.setItemDelegateForColumn(MimeColumn.ROLE, StateDelegate(self._tree))
-        set_widths(self._tree, (34, 22, 10, 12, 17, 30))
+        set_widths(self._tree, (32, 20, 9, 30, 10, 12))
         remember_columns(settings, self._tree)
         self._counts = make_label(muted=True)
-        self._save = QPushButton(icon("content-save-outline"), self.tr("Save part as…"))
+        self._save = IconButton("content-save-outline", self.tr("Save part as…"))
         self._save.setToolTip(self.tr("Write the decoded content of the selected part to a file"))
         self._preview = PartPreview()
         splitter = QSplitter(Qt.Orientation.Vertical)

@@ -8,15 +8,14 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QFormLayout, QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFormLayout, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from mailnod.model import ConsentState, Override, Route
 from mailnod.send.override import read_headers
 from mailnod_desktop.models.plain import make_tooltip, make_visible, shorten
 from mailnod_desktop.services.model import Inspection, Wishes
-from mailnod_desktop.theme import icon
+from mailnod_desktop.views.controls import IconButton, make_label
 from mailnod_desktop.views.overrides_outcome import Outcome
-from mailnod_desktop.views.tables import make_label
 from mailnod_desktop.views.wishes_stack import describe_change
 
 __all__ = ["OverridesPanel"]
@@ -47,7 +46,7 @@ class OverridesPanel(QScrollArea):
         self._wishes = Wishes()
         self._combos: dict[str, QComboBox] = {}
         self._route_note = make_label(muted=True, wrap=True)
-        self._reset = QPushButton(icon("restore"), self.tr("Reset overrides"))
+        self._reset = IconButton("restore", self.tr("Reset overrides"))
         self._reset.setObjectName("overrides_reset")
         self._reset.setToolTip(self.tr("Rewrite this mail as its route says, for recipients who agreed"))
         self._reset.clicked.connect(lambda: self._change(Wishes()))
@@ -126,7 +125,7 @@ class OverridesPanel(QScrollArea):
             combo.setToolTip(tip)
             # A long address or name must not widen the panel.
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            combo.setMinimumContentsLength(14)
+            combo.setMinimumContentsLength(10)
             combo.activated.connect(partial(self._take, field))
             label = QLabel(name)
             label.setBuddy(combo)

@@ -6,19 +6,21 @@ from datetime import timedelta
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFormLayout, QGridLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from mailnod.model import Mode
 from mailnod_desktop.models.plain import capitalise, make_visible, shorten
 from mailnod_desktop.models.tokens import read_token
 from mailnod_desktop.services.model import Inspection
-from mailnod_desktop.theme import get_theme, icon
+from mailnod_desktop.theme import get_theme
+from mailnod_desktop.views.controls import IconTool, WarningLabel, make_label
 from mailnod_desktop.views.pills import draw_pill
-from mailnod_desktop.views.tables import make_label, make_source_font
+from mailnod_desktop.views.tables import make_source_font
 
 __all__ = ["Outcome"]
 
 _TOKEN_CHARS = 18
+_BUTTON_SIZE = (36, 26)
 
 
 class Outcome(QWidget):
@@ -27,7 +29,8 @@ class Outcome(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._opens, self._clicks = _Pill(), _Pill()
-        self._error = make_label(wrap=True)
+        self._error = WarningLabel()
+        self._unknown = make_label(muted=True, wrap=True)
         self._reasons = QGridLayout()
         self._reasons.setContentsMargins(0, 0, 0, 0)
         self._reasons.setHorizontalSpacing(7)
@@ -35,11 +38,9 @@ class Outcome(QWidget):
         self._reasons.setColumnStretch(1, 1)
         self._token = make_label()
         self._token.setFont(make_source_font())
-        self._copy = QToolButton()
-        self._copy.setIcon(icon("content-copy"))
-        self._copy.setAutoRaise(True)
-        self._copy.setToolTip(self.tr("Copy the token"))
-        self._copy.setAccessibleName(self.tr("Copy the token"))
+        self._copy = IconTool("content-copy", self.tr("Copy the token"))
+        # Squeezed to nothing, while it is laid out for the first time, it could not be drawn.
+        self._copy.setFixedSize(*_BUTTON_SIZE)
         self._copy.clicked.connect(self._copy_token)
         self._full_token = ""
         self._ephemeral_keys = False
@@ -71,17 +72,17 @@ class Outcome(QWidget):
         self._clear_reasons()
         if inspection is None:
             return
-        decision, theme = inspection.decision, get_theme()
+        decision = inspection.decision
         for pill, axis, mode in (
             (self._opens, self.tr("opens"), decision.opens),
             (self._clicks, self.tr("clicks"), decision.clicks),
         ):
             on = mode is not Mode.NONE and not inspection.error
-            text = self.tr("{axis} tracked") if on else self.tr("{axis} not tracked")
+            text = self.tr("{axis} tracked") if on else self.tr("{axis} off")
             pill.show_state(text.format(axis=axis), on)
-        self._error.setText(capitalise(make_visible(inspection.error)))
-        self._error.setStyleSheet(f"color: {theme.bad}; font-weight: 600")
-        self._error.setVisible(bool(inspection.error))
+        self._error.show_text(capitalise(make_visible(inspection.error)))
+        self._unknown.setText("\n".join(capitalise(make_visible(one)) for one in inspection.unknown))
+        self._unknown.setVisible(bool(inspection.unknown))
         for row, reason in enumerate(decision.reasons):
             number = make_label(f"{row + 1}.", muted=True)
             number.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight)
@@ -118,6 +119,7 @@ class Outcome(QWidget):
         body.addLayout(pills)
         body.addWidget(self._error)
         body.addLayout(self._reasons)
+        body.addWidget(self._unknown)
         body.addWidget(_Rule())
         body.addLayout(self._form)
         layout = QVBoxLayout(self)
@@ -143,7 +145,8 @@ class Outcome(QWidget):
         self._token.setText(shorten(self._full_token, _TOKEN_CHARS))
         last = (facts.expires_at - timedelta(days=1)).date()
         self._valid.setText(self.tr("until the end of {day} (UTC)").format(day=last.isoformat()))
-        made = self.tr("{number}, made for this run") if self._ephemeral_keys else "{number}"
+        own = self._ephemeral_keys and not inspection.as_sent
+        made = self.tr("{number}, made for this run") if own else "{number}"
         self._key.setText(made.format(number=facts.key_id))
 
     def _copy_token(self) -> None:

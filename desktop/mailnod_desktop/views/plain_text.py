@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QPlainTextEdit,
-    QPushButton,
     QSplitter,
     QTextEdit,
     QVBoxLayout,
@@ -19,8 +18,9 @@ from PySide6.QtWidgets import (
 
 from mailnod_desktop.models.plain import make_visible
 from mailnod_desktop.services.model import Inspection
-from mailnod_desktop.theme import get_theme, icon
-from mailnod_desktop.views.tables import make_label, make_source_font
+from mailnod_desktop.theme import get_theme
+from mailnod_desktop.views.controls import IconButton, make_label
+from mailnod_desktop.views.tables import make_source_font
 
 __all__ = ["PlainTextView"]
 
@@ -36,7 +36,7 @@ class PlainTextView(QWidget):
         super().__init__(parent)
         self.setObjectName("plain_text")
         self._counts = make_label(muted=True)
-        self._copy = QPushButton(icon("content-copy"), self.tr("Copy text"))
+        self._copy = IconButton("content-copy", self.tr("Copy text"))
         self._copy.setToolTip(self.tr("Copy the text as it would leave"))
         self._original = _Pane(self.tr("Text as it came"))
         self._rewritten = _Pane(self.tr("Text as it would leave"))

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QSettings, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from mailnod_desktop.models.recipients import RecipientColumn, RecipientsModel
 from mailnod_desktop.models.words import WordsFilter
 from mailnod_desktop.services.model import Inspection
-from mailnod_desktop.theme import icon
-from mailnod_desktop.views.tables import (
-    HintTable,
-    MonoDelegate,
-    StateDelegate,
-    make_filter_box,
-    make_label,
-    remember_columns,
-    set_widths,
-)
+from mailnod_desktop.views.controls import FilterBox, IconButton, make_label
+from mailnod_desktop.views.tables import HintTable, MonoDelegate, StateDelegate, remember_columns, set_widths
 
 __all__ = ["RecipientsView"]
 
@@ -39,11 +31,10 @@ class RecipientsView(QWidget):
         self._model = RecipientsModel(self)
         self._shown = WordsFilter(self._model, self)
         self._counts = make_label(muted=True)
-        self._filter = make_filter_box(self.tr("Filter recipients"), self.tr("Filter by address or state"))
-        self._filter.setMaximumWidth(260)
-        self._own = QPushButton(icon("account-eye-outline"), self.tr("Show this copy"))
+        self._filter = FilterBox(self.tr("Filter recipients"), self.tr("Filter by address or state"), width=260)
+        self._own = IconButton("account-eye-outline", self.tr("Show this copy"))
         self._own.setToolTip(self.tr("Show the mail as the selected recipient gets it (Return)"))
-        self._shared = QPushButton(icon("account-group-outline"), self.tr("Show the shared copy"))
+        self._shared = IconButton("account-group-outline", self.tr("Show the shared copy"))
         self._shared.setToolTip(self.tr("Show the one copy that all recipients share"))
         self._table = HintTable("recipients_table", self.tr("Recipients of the mail"))
         self._table.setModel(self._shown)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QByteArray, QModelIndex, QPersistentModelIndex, QRect, QSettings, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QKeyEvent, QKeySequence, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QIcon, QKeyEvent, QKeySequence, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QHeaderView,
-    QLabel,
-    QLineEdit,
     QListView,
     QStyle,
     QStyledItemDelegate,
@@ -21,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mailnod_desktop.theme import get_theme, icon, make_mono_font
+from mailnod_desktop.theme import get_theme, make_mono_font
 from mailnod_desktop.views.pills import PillDelegate
 
 __all__ = [
@@ -31,8 +29,6 @@ __all__ = [
     "HintTree",
     "MonoDelegate",
     "StateDelegate",
-    "make_filter_box",
-    "make_label",
     "make_source_font",
     "remember_columns",
     "set_widths",
@@ -202,10 +198,13 @@ class CellDelegate(QStyledItemDelegate):
     ) -> None:
         """Draw the ground over the whole cell, and what it says in the middle of it."""
         self.initStyleOption(option, index)
+        lit = QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_Active
+        if not option.icon.isNull() and option.state & lit == lit:
+            option.icon = _recolour(option.icon, option)
         widget = option.widget
         widget.style().drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, option, painter, widget)
         option.rect = option.rect.adjusted(_SIDE_PADDING, 0, -_SIDE_PADDING, 0)
-        super().paint(painter, option, index)
+        widget.style().drawControl(QStyle.ControlElement.CE_ItemViewItem, option, painter, widget)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         """Leave room on all sides."""
@@ -232,27 +231,6 @@ class MonoDelegate(CellDelegate):
 
 class StateDelegate(PillDelegate, CellDelegate):
     """Draws states as pills, and cells without one as every other cell."""
-
-
-def make_filter_box(accessible_name: str, placeholder: str) -> QLineEdit:
-    """Return a field for the words of a filter."""
-    box = QLineEdit()
-    box.setAccessibleName(accessible_name)
-    box.setPlaceholderText(placeholder)
-    box.setClearButtonEnabled(True)
-    box.addAction(icon("filter-variant", get_theme().muted), QLineEdit.ActionPosition.LeadingPosition)
-    return box
-
-
-def make_label(text: str = "", *, muted: bool = False, heading: bool = False, wrap: bool = False) -> QLabel:
-    """Return a label that shows text as it is, whatever stands in it."""
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setText(text)
-    label.setWordWrap(wrap)
-    label.setProperty("muted", muted)
-    label.setProperty("heading", heading)
-    return label
 
 
 def make_source_font(size: float = 9.0) -> QFont:
@@ -290,6 +268,16 @@ def remember_columns(settings: QSettings | None, view: QTableView | QTreeView) -
 
     header.sectionResized.connect(write)
     header.sortIndicatorChanged.connect(write)
+
+
+def _recolour(picture: QIcon, option: QStyleOptionViewItem) -> QIcon:
+    """Return an icon in the colour that text has on a selected row."""
+    pixmap = picture.pixmap(option.decorationSize)
+    painter = QPainter(pixmap)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
+    painter.fillRect(pixmap.rect(), option.palette.color(option.palette.ColorRole.HighlightedText))
+    painter.end()
+    return QIcon(pixmap)
 
 
 def _draw_hint(view: QAbstractItemView, hint: str) -> None:

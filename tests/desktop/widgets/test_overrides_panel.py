@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from mailnod.model import ConsentState
@@ -138,3 +138,13 @@ def test_nothing_changed_is_no_step() -> None:
     stack = WishesStack()
     stack.push_wishes("one", Wishes(), Wishes())
     assert (stack.count(), describe_change(Wishes(), Wishes())) == (0, "")
+
+
+def test_mail_that_was_sent_says_what_cannot_be_known(panel: OverridesPanel, inspect_mail: InspectMail) -> None:
+    """A mail that had been rewritten before it came is shown as it was sent, with the doubts that leaves."""
+    sent = inspect_mail(inspect_mail().data, key="sent")
+    assert sent.as_sent
+    panel.set_inspection(sent)
+    assert panel.outcome.sentences[0].startswith("As it was sent")
+    texts = [label.text() for label in panel.outcome.findChildren(QLabel)]
+    assert not any("made for this run" in text for text in texts)
