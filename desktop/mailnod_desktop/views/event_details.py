@@ -13,10 +13,9 @@ from mailnod_desktop.models.plain import capitalise, make_visible
 from mailnod_desktop.services.explaining import Details, EventMissingError, Explainer, to_plain_details
 from mailnod_desktop.services.explaining_text import to_text
 from mailnod_desktop.tasks import Tasks
+from mailnod_desktop.views.controls import IconButton, make_label
 from mailnod_desktop.views.event_details_sections import make_content
-from mailnod_desktop.views.icon_buttons import IconPushButton
 from mailnod_desktop.views.metrics_panel import centre
-from mailnod_desktop.views.tables import make_label
 
 __all__ = ["EventDetails"]
 
@@ -37,9 +36,11 @@ class EventDetails(QWidget):
         self._redraw.timeout.connect(self._show_again)
         self._id_label = make_label(muted=True)
         self._id_label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._copy_text = IconPushButton("event-details-copy-text", self.tr("Copy text"), "content-copy")
+        self._copy_text = IconButton("content-copy", self.tr("Copy text"))
+        self._copy_text.setObjectName("event-details-copy-text")
         self._copy_text.clicked.connect(self.copy_text)
-        self._copy_json = IconPushButton("event-details-copy-json", self.tr("Copy JSON"), "code-json")
+        self._copy_json = IconButton("code-json", self.tr("Copy JSON"))
+        self._copy_json.setObjectName("event-details-copy-json")
         self._copy_json.clicked.connect(self.copy_json)
         self._message = make_label(muted=True, wrap=True)
         self._message.setObjectName("event-details-message")

@@ -13,8 +13,8 @@ from mailnod_desktop.models.plain import make_visible
 from mailnod_desktop.services import explaining_text as words
 from mailnod_desktop.services.explaining import Details
 from mailnod_desktop.theme import get_theme, make_mono_font
+from mailnod_desktop.views.controls import make_label
 from mailnod_desktop.views.event_details_parts import FreeText, NeighbourLine, Pill, ProbabilityBar, WeightBar
-from mailnod_desktop.views.tables import make_label
 
 __all__ = ["make_content"]
 

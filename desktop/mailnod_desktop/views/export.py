@@ -26,8 +26,7 @@ from mailnod_desktop.models.plain import capitalise, make_visible
 from mailnod_desktop.services.explaining_text import count, format_time
 from mailnod_desktop.services.exporting import Form, Target, Written, count_events, export_events, look_at
 from mailnod_desktop.tasks import Cancelled, Tasks
-from mailnod_desktop.views.icon_buttons import IconPushButton
-from mailnod_desktop.views.tables import make_label
+from mailnod_desktop.views.controls import IconButton, make_label
 from mailnod_desktop.views.thin_bar import ThinBar
 
 __all__ = ["ExportDialog"]
@@ -143,8 +142,10 @@ class ExportDialog(QDialog):
         self._file.setObjectName("export-file")
         self._file.setAccessibleName(self.tr("File"))
         self._file.textChanged.connect(self._check)
-        name = self.tr("Choose the file")
-        self._browse = IconPushButton("export-browse", self.tr("Choose ..."), "folder-outline", accessible_name=name)
+        self._browse = IconButton("folder-outline", self.tr("Choose ..."))
+        self._browse.setObjectName("export-browse")
+        self._browse.setAccessibleName(self.tr("Choose the file"))
+        self._browse.setAutoDefault(False)
         self._browse.clicked.connect(self._choose)
         self._warning = make_label(muted=True, wrap=True)
 

@@ -37,11 +37,10 @@ from mailnod_desktop.services.metrics import (
 from mailnod_desktop.tasks import Tasks
 from mailnod_desktop.views.chart_base import Series
 from mailnod_desktop.views.charts import BarRow, BarsChart, Column, TimeChart
-from mailnod_desktop.views.icon_buttons import IconToolButton
+from mailnod_desktop.views.controls import IconTool, make_label
 from mailnod_desktop.views.metrics_cards import Card, CardRow
 from mailnod_desktop.views.metrics_choices import MetricsChoices
 from mailnod_desktop.views.metrics_panel import ChartPanel, centre
-from mailnod_desktop.views.tables import make_label
 
 __all__ = ["MetricsView"]
 
@@ -68,7 +67,8 @@ class MetricsView(QWidget):
         self._choices = MetricsChoices()
         self._choices.read_changed.connect(self.refresh)
         self._choices.shown_changed.connect(self._show)
-        self._refresh_button = IconToolButton("metrics-refresh", self.tr("Read anew"), "refresh")
+        self._refresh_button = IconTool("refresh", self.tr("Read anew"))
+        self._refresh_button.setObjectName("metrics-refresh")
         self._refresh_button.clicked.connect(self.refresh)
         self._make_cards()
         self._make_charts()

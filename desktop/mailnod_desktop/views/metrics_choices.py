@@ -9,7 +9,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from mailnod_desktop.services.metrics import Audience, Grouping, Kind, Span
-from mailnod_desktop.views.tables import make_label
+from mailnod_desktop.views.controls import make_label
 
 __all__ = ["MetricsChoices"]
 

@@ -8,8 +8,8 @@ from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from mailnod_desktop.models.metrics import CountsModel
-from mailnod_desktop.views.icon_buttons import IconToolButton
-from mailnod_desktop.views.tables import HintTable, make_label
+from mailnod_desktop.views.controls import IconTool, make_label
+from mailnod_desktop.views.tables import HintTable
 
 __all__ = ["ChartPanel", "centre"]
 
@@ -49,7 +49,8 @@ class ChartPanel(QWidget):
         self._title = make_label(heading=True)
         self._hint = make_label(muted=True, wrap=True)
         self._hint.hide()
-        self.toggle = IconToolButton(f"{name}-table", self.tr("Show as a table"), "table")
+        self.toggle = IconTool("table", self.tr("Show as a table"))
+        self.toggle.setObjectName(f"{name}-table")
         self.toggle.setCheckable(True)
         self.toggle.toggled.connect(self._switch)
         self.model = CountsModel(self)

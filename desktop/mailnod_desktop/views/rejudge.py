@@ -25,9 +25,9 @@ from mailnod_desktop.services.explaining_text import count
 from mailnod_desktop.services.rejudging import MOST_FLIPS, RULESET, Judged, Totals, make_command, preview
 from mailnod_desktop.tasks import Cancelled, Tasks
 from mailnod_desktop.theme import make_mono_font
-from mailnod_desktop.views.icon_buttons import IconPushButton
+from mailnod_desktop.views.controls import IconButton, make_label
 from mailnod_desktop.views.pills import PillDelegate
-from mailnod_desktop.views.tables import HintTable, make_label, set_widths
+from mailnod_desktop.views.tables import HintTable, set_widths
 from mailnod_desktop.views.thin_bar import ThinBar
 
 __all__ = ["RejudgeDialog"]
@@ -156,8 +156,10 @@ class RejudgeDialog(QDialog):
         self._command.setReadOnly(True)
         self._command.setFont(make_mono_font())
         self._command.setCursorPosition(0)
-        name = self.tr("Copy the command")
-        copy = IconPushButton("rejudge-copy", self.tr("Copy"), "content-copy", accessible_name=name)
+        copy = IconButton("content-copy", self.tr("Copy"))
+        copy.setObjectName("rejudge-copy")
+        copy.setAccessibleName(self.tr("Copy the command"))
+        copy.setAutoDefault(False)
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(command))
         row = QHBoxLayout()
         row.setSpacing(6)

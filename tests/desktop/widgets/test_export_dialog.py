@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QRadioButton, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -104,6 +105,21 @@ def test_stopped_export_leaves_nothing_behind(qtbot: QtBot, tasks: Tasks, judged
     reader.join(10)
     assert list(folder.iterdir()) == [pipe]
     assert find(dialog, QPushButton, "export-start").isEnabled()
+
+
+def test_it_may_be_closed_while_it_writes(qtbot: QtBot, tasks: Tasks, judged: JudgedStore, folder: Path) -> None:
+    """A dialog that goes away when it is closed leaves the whole file or none."""
+    for number in range(5):
+        dialog = ExportDialog(judged.path, EventFilter(), tasks, folder=folder)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.set_target(folder / f"{number}.csv")
+        dialog.show()
+        dialog.start()
+        with qtbot.waitSignal(dialog.destroyed):
+            dialog.close()
+    tasks.close()
+    assert {path.suffix for path in folder.iterdir()} <= {".csv"}
+    assert {len(path.read_text().splitlines()) for path in folder.iterdir()} <= {4}
 
 
 def test_file_that_cannot_be_written_is_a_sentence(

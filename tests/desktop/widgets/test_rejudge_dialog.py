@@ -168,6 +168,19 @@ def test_it_can_be_stopped_and_begun_anew(qtbot: QtBot, tasks: Tasks, judged: Ju
     dialog.close()
 
 
+def test_it_may_be_closed_while_it_runs(qtbot: QtBot, tasks: Tasks, judged: JudgedStore) -> None:
+    """A dialog that goes away when it is closed ends what it began."""
+    for _ in range(5):
+        dialog = RejudgeDialog(judged.path, EventFilter(), tasks)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
+        with qtbot.waitSignal(dialog.destroyed):
+            dialog.close()
+    with qtbot.waitSignal(tasks.busy_changed) as busy:
+        tasks.start("after", lambda _: None, lambda _: None)
+    assert busy.args == [1]
+
+
 def test_store_that_cannot_be_read_is_a_sentence(qtbot: QtBot, tasks: Tasks, tmp_path: Path) -> None:
     """The error stands in place of the result."""
     dialog = RejudgeDialog(tmp_path / "missing.db", EventFilter(), tasks)
