@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_HEIGHT", "SnapshotError", "render_png"]
 
-#: A longer mail is cut off here, in pixels.
-MAX_HEIGHT = 20_000
+#: A longer mail is cut off here, in pixels; many graphics drivers take nothing larger than 16,384.
+MAX_HEIGHT = 16_000
 #: A picture takes no longer than this.
 TIME_LIMIT_S = 30.0
 _MAX_WIDTH = 4_000

@@ -30,7 +30,8 @@ HERE = Path(__file__).parent
 NO_SCREEN = (
     "QRhiGles2",
     "Failed to create RHI",
-    "QVulkanInstance",
+    "[Vv]ulkan",
+    "Unable to detect GPU vendor",
     "GBM is not supported",
     "GPUInfo not initialized",
     "This plugin does not support",
