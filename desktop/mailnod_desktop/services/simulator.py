@@ -38,10 +38,12 @@ class Simulator:
 
     :param keyring: the keys that the mail was rewritten with.
     :param settings: those of the app, for what its routes say; nothing of its store is touched.
+    :param folder: in which the scratch store has its folder; None takes the system's for temporary files.
     """
 
-    def __init__(self, keyring: Keyring, settings: Settings) -> None:
+    def __init__(self, keyring: Keyring, settings: Settings, *, folder: Path | None = None) -> None:
         self._keyring = keyring
+        self._folder = folder
         self._settings = settings
         self._lock = threading.RLock()
         self._stages: dict[bool, Stage] = {}
@@ -157,7 +159,7 @@ class Simulator:
 
     def _open_stage(self, *, aside: bool) -> Stage:
         if aside not in self._stages:
-            self._stages[aside] = Stage(self._keyring, self._settings)
+            self._stages[aside] = Stage(self._keyring, self._settings, folder=self._folder)
         return self._stages[aside]
 
 

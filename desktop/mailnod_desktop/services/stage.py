@@ -42,10 +42,11 @@ class Stage:
     """Where plays happen: nothing of it is anywhere else, and all of it is gone when it is closed.
 
     :param settings: what the app's routes say is taken from them.
+    :param folder: in which its own is made; None takes the system's for temporary files.
     """
 
-    def __init__(self, keyring: Keyring, settings: Settings) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="mailnod-simulator-"))
+    def __init__(self, keyring: Keyring, settings: Settings, *, folder: Path | None = None) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="mailnod-simulator-", dir=folder))
         try:
             self.database = self._folder / "simulated.db"
             self.clock = FrozenClock(datetime.now(UTC).replace(microsecond=0) - _HEAD_START)
