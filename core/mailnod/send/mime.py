@@ -125,6 +125,7 @@ def _replace_part(data: bytes, part: HtmlPart, text: str) -> list[ByteEdit]:
     if part.transfer_encoding == "base64":
         return [ByteEdit(part.body_start, part.body_end, _encode_base64(html, body, newline))]
     fits = max(map(len, html.splitlines()), default=0) <= MAX_LINE_BYTES
+    fits = fits and (html.isascii() or part.transfer_encoding != "7bit")
     if part.transfer_encoding == "quoted-printable" or not fits:
         return _switch_to_quoted_printable(data, part, html, newline)
     return [ByteEdit(part.body_start, part.body_end, html)]

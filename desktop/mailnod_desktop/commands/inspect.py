@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -17,9 +16,9 @@ from mailnod.store.base import Store
 from mailnod_desktop.commands.inspect_output import Output, Pictures
 from mailnod_desktop.services.consents import AskConsent
 from mailnod_desktop.services.findings import choose_failures
-from mailnod_desktop.services.inspecting import inspect_all, make_wishes, set_base_url
+from mailnod_desktop.services.inspecting import inspect_all, make_wishes, read_lean, set_base_url
 from mailnod_desktop.services.model import Mail
-from mailnod_desktop.services.reading import MAX_FILE_BYTES, Reading, ReadingError, make_mail, read_file
+from mailnod_desktop.services.reading import MAX_FILE_BYTES, ReadingError, make_mail
 from mailnod_desktop.services.rewriting import Rewriter
 
 __all__ = ["inspect"]
@@ -89,7 +88,7 @@ def inspect(
         recipient=recipient,
         consent=None if consent == _STORED else ConsentState(consent),
     )
-    reading = _read(files)
+    reading = read_lean(_read_input if str(path) == "-" else path for path in files)
     total = sum(map(len, reading.sources))
     pictures = Pictures(png, width=width, many=total > 1) if png is not None else None
     output = Output(detailed=total == 1 and len(files) == 1, as_json=as_json, pictures=pictures, report=html_report)
@@ -122,18 +121,6 @@ def _make_rewriter(cli: CliContext, base_url: str | None, *, stored: bool) -> Re
 
 def _ask_store(store: Store) -> AskConsent:
     return lambda address, purpose: store.get_consent(address, purpose=purpose)
-
-
-def _read(files: tuple[Path, ...]) -> Reading:
-    """Read files and standard input, in the order in which they were named."""
-    sources: list[Sequence[Mail]] = []
-    errors: list[ReadingError] = []
-    for path in files:
-        try:
-            sources.append(_read_input() if str(path) == "-" else read_file(path))
-        except ReadingError as error:
-            errors.append(error)
-    return Reading(sources=tuple(sources), errors=tuple(errors))
 
 
 def _read_input() -> tuple[Mail, ...]:

@@ -203,7 +203,7 @@ class Inspection:
     bodies: tuple[Body, ...]
     links: tuple[LinkRow, ...]
     findings: tuple[Finding, ...]
-    #: The whole message as it would leave; the original bytes where nothing is tracked.
+    #: The whole message as it would leave; the original bytes where nothing is tracked, but for headers of ours.
     data: bytes = field(repr=False)
     #: What the bodies were filled with; None where nothing is tracked.
     token: str | None

@@ -29,7 +29,7 @@ from mailnod_desktop.services.link_rows import list_links
 from mailnod_desktop.services.model import Body, Inspection, Parsed, Wishes
 from mailnod_desktop.services.plans import Plans, make_plans
 from mailnod_desktop.services.restoring import restore
-from mailnod_desktop.services.source import Source, measure, open_source
+from mailnod_desktop.services.source import Source, drop_own_headers, measure, open_source
 
 __all__ = ["PREVIEW_BASE_URL", "PREVIEW_ROUTE", "Rewriter"]
 
@@ -123,7 +123,13 @@ class Rewriter:
         recipients = parsed.summary.recipients or ("",)
         asked = dict.fromkeys((*recipients, wishes.recipient or recipients[0]))
         consents = find_consents(
-            asked, wishes, purpose=route.purpose, envelope=subject.envelope, plugins=self._plugins, ask=self._consents
+            asked,
+            wishes,
+            purpose=route.purpose,
+            envelope=subject.envelope,
+            settings=self.settings,
+            plugins=self._plugins,
+            ask=self._consents,
         )
         shown = recipients if wishes.recipient is None else (wishes.recipient,)
         plan_once = cache(partial(self._make_plans, subject, route))
@@ -233,7 +239,7 @@ def _fill(subject: _Subject, plans: Plans, *, token: str | None, tokens: Mapping
         bodies=bodies,
         links=list_links(bodies, [plan.links for plan in plans.bodies], plans.decision, token),
         findings=(),
-        data=data,
+        data=drop_own_headers(data) if source.message is not None else data,
         token=token,
         tokens=MappingProxyType(dict(tokens)),
         unknown=subject.unknown,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,12 +14,14 @@ from mailnod.send.mime import RawMessage, read_message
 from mailnod.send.parts import find_body, walk_parts
 from mailnod_desktop.services.model import Mail
 
-__all__ = ["Source", "check_size", "measure", "open_source"]
+__all__ = ["Source", "check_size", "drop_own_headers", "measure", "open_source"]
 
 #: HTML that is longer, as it travels, is neither shown nor rewritten: it would take seconds, and clients cut it off.
 MAX_HTML_BYTES: Final = 5 * 1024 * 1024
 MAX_MAIL_BYTES: Final = 100 * 1024 * 1024
 MAX_HEAD_BYTES: Final = 1024 * 1024
+
+_OWN_HEADER = re.compile(rb"^X-Mailnod-[^\n]*\n(?:[ \t][^\n]*\n)*", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,13 @@ def check_size(mail: Mail) -> None:
         size = part.body_end - part.body_start
         if part.head.get_content_type() in ("text/html", "text/plain") and size > MAX_HTML_BYTES:
             raise RewriteError(f"a body of it has {size:,} bytes, and is too large to be looked at")
+
+
+def drop_own_headers(data: bytes) -> bytes:
+    """Return a message without the headers that are for Mailnod alone, as adapters send it."""
+    end = find_body(data, 0, len(data))
+    head = _OWN_HEADER.sub(b"", data[:end])
+    return data if len(head) == end else head + data[end:]
 
 
 def measure(text: str) -> int:

@@ -17,9 +17,14 @@ from contracts.desktop_mails import CASES, HTML, inspect_mail, make_html_mail, m
 from mailnod.cli.context import CliContext
 from mailnod.cli.main import cli
 from mailnod.model import ConsentRecord, ConsentState
+from mailnod.settings import Settings
 from mailnod.store.sqlite import SQLiteStore
 from mailnod_desktop.services.describing import FIELDS, describe_inspection
 from mailnod_desktop.services.findings import RULES
+from mailnod_desktop.services.inspecting import inspect_all, read_lean
+from mailnod_desktop.services.model import Wishes
+from mailnod_desktop.services.reading import ReadingError
+from mailnod_desktop.services.rewriting import Rewriter
 
 ROOT = Path(__file__).parents[3]
 KEYS = {"MAILNOD_SECRET_KEYS": "k" * 40}
@@ -189,6 +194,26 @@ def test_report_is_written(tmp_path: Path, message: Path) -> None:
     page = target.read_text()
     assert "Spring sale" in page
     assert "missing.eml" in page
+
+
+def test_file_that_vanishes_meanwhile_is_said(message: Path) -> None:
+    """What was there when the command began, and is not when its turn comes, is named."""
+    reading = read_lean([message])
+    message.unlink()
+    errors: list[ReadingError] = []
+    assert list(inspect_all(reading, Rewriter(Settings(), None), Wishes(), failed=errors.append)) == []
+    assert [error.problem for error in errors] == ["there is no such file"]
+
+
+def test_mailbox_that_vanishes_meanwhile_is_said(tmp_path: Path) -> None:
+    """A mailbox is opened for each message, and may be gone."""
+    path = tmp_path / "a.mbox"
+    path.write_bytes(b"From a@example.com\nSubject: x\n\nHello\n")
+    reading = read_lean([path])
+    path.unlink()
+    errors: list[ReadingError] = []
+    assert list(inspect_all(reading, Rewriter(Settings(), None), Wishes(), failed=errors.append)) == []
+    assert [error.name for error in errors] == ["a.mbox"]
 
 
 def test_report_that_cannot_be_written_ends_with_one(tmp_path: Path, message: Path) -> None:

@@ -178,6 +178,24 @@ def test_store_that_fails_means_no() -> None:
     assert (inspection.decision.opens, inspection.decision.clicks) == (Mode.NONE, Mode.INDIVIDUAL)
 
 
+def test_own_test_recipients_are_tracked_unasked() -> None:
+    """A sender's own mailboxes need no consent in sending, and need none here."""
+    settings = Settings.from_mapping({"MAILNOD_TEST_RECIPIENTS": "@example.com"})
+    wishes = Wishes(consent_opens=None, consent_clicks=None)
+    decision = inspect_mail(make_message(), wishes, rewriter=Rewriter(settings, None)).decision
+    assert "consent granted by MAILNOD_TEST_RECIPIENTS: opens on" in decision.reasons
+
+
+def test_own_headers_do_not_leave() -> None:
+    """A header for Mailnod is followed and taken out, folds included, and no other byte is."""
+    mail = make_message(headers={"X-Mailnod-Track-Opens": "no", "X-Mailnod-Other": "a " * 60, "X-Other": "kept"})
+    inspection = inspect_mail(mail)
+    assert inspection.decision.opens is Mode.NONE
+    assert b"X-Mailnod" in mail.data
+    assert b"x-mailnod" not in inspection.data.lower()
+    assert b"X-Other: kept" in inspection.data
+
+
 def test_nobody_has_said_anything_without_a_store() -> None:
     """Where no store is open, an open question is answered by nobody."""
     assert not inspect_mail(make_message(), Wishes(consent_opens=None, consent_clicks=None)).decision.tracked
