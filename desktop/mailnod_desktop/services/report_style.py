@@ -26,7 +26,7 @@ p{margin:4px 0}
 .card{background:var(--base);border:1px solid var(--border);border-radius:10px;padding:20px 22px;margin:18px 0}
 .pills{display:flex;flex-wrap:wrap;gap:6px;margin:10px 0}
 .pill{display:inline-block;border:1px solid currentColor;border-radius:99px;padding:0 9px;font-size:12px;
-line-height:20px;font-weight:600;white-space:nowrap}
+line-height:20px;font-weight:600;white-space:nowrap}td .pill{margin:1px 0}
 .good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}.info{color:var(--info)}.off{color:var(--muted)}
 .scroll{overflow-x:auto;border:1px solid var(--border);border-radius:8px}
 table{border-collapse:collapse;width:100%;font-size:13.5px}
