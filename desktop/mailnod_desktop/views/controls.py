@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton, QToolButton
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QToolButton
 
 from mailnod_desktop.theme import get_theme, icon
 
-__all__ = ["FilterBox", "IconButton", "IconTool", "WarningLabel", "make_label"]
+__all__ = ["ChoiceBox", "FilterBox", "IconButton", "IconTool", "WarningLabel", "make_label"]
+
+
+class ChoiceBox(QComboBox):
+    """A list to choose from, which the wheel does not change in passing, and which no long entry makes wider."""
+
+    def __init__(self, name: str, *, chars: int) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(chars)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to what this stands in."""
+        event.ignore()
 
 
 class IconButton(QPushButton):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from mailnod_desktop.models.copies import compare_copies, list_comparable
 from mailnod_desktop.models.diff_lines import DiffLines, EditPlace
-from mailnod_desktop.models.plain import make_visible, shorten
+from mailnod_desktop.models.plain import make_tooltip, make_visible, shorten
 from mailnod_desktop.services.diff import DiffRow, make_diff
 from mailnod_desktop.services.model import Body, Inspection, LinkRow
 from mailnod_desktop.theme import icon
-from mailnod_desktop.views.controls import IconTool, make_label
+from mailnod_desktop.views.controls import ChoiceBox, IconTool, make_label
 from mailnod_desktop.views.diff_canvas import DiffCanvas
 from mailnod_desktop.views.diff_search import DiffSearch
 
@@ -36,15 +36,13 @@ class DiffView(QWidget):
         self._canvas = DiffCanvas()
         self._canvas.setAccessibleName(self.tr("Source, before and after"))
         self._caption = make_label()
+        # It gives way where there is little room, and the tooltip says it whole.
+        self._caption.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._left, self._right = make_label(heading=True), make_label(heading=True)
-        self._mode = QComboBox()
-        self._mode.setAccessibleName(self.tr("What is compared"))
+        self._mode = ChoiceBox(self.tr("What is compared"), chars=21)
         self._mode.addItems([self.tr("Original and rewritten"), self.tr("Copies of two recipients")])
-        self._recipients = (QComboBox(), QComboBox())
-        for combo, name in zip(self._recipients, (self.tr("First copy"), self.tr("Second copy")), strict=True):
-            combo.setAccessibleName(name)
-            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            combo.setMinimumContentsLength(18)
+        self._recipients = tuple(ChoiceBox(name, chars=18) for name in (self.tr("First copy"), self.tr("Second copy")))
+        for combo in self._recipients:
             combo.activated.connect(lambda _index: self._load())
         self._before = IconTool("chevron-up", self.tr("Previous edit"), "Shift+F7", "P")
         self._after = IconTool("chevron-down", self.tr("Next edit"), "F7", "N")
@@ -305,6 +303,7 @@ class DiffView(QWidget):
                 at=at + 1, total=len(places), what=self._name_edit(places[at])
             )
         self._caption.setText(text)
+        self._caption.setToolTip(make_tooltip(text))
         self._canvas.setAccessibleDescription(text)
 
     def _name_edit(self, place: EditPlace) -> str:

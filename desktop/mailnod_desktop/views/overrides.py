@@ -14,7 +14,7 @@ from mailnod.model import ConsentState, Override, Route
 from mailnod.send.override import read_headers
 from mailnod_desktop.models.plain import make_tooltip, make_visible, shorten
 from mailnod_desktop.services.model import Inspection, Wishes
-from mailnod_desktop.views.controls import IconButton, make_label
+from mailnod_desktop.views.controls import ChoiceBox, IconButton, make_label
 from mailnod_desktop.views.overrides_outcome import Outcome
 from mailnod_desktop.views.wishes_stack import describe_change
 
@@ -119,13 +119,9 @@ class OverridesPanel(QScrollArea):
             ),
             ("recipient", self.tr("Copy of"), self.tr("Whose copy of the mail is shown")),
         ):
-            combo = self._combos[field] = QComboBox()
+            combo = self._combos[field] = ChoiceBox(name, chars=10)
             combo.setObjectName(f"overrides_{field}")
-            combo.setAccessibleName(name)
             combo.setToolTip(tip)
-            # A long address or name must not widen the panel.
-            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            combo.setMinimumContentsLength(10)
             combo.activated.connect(partial(self._take, field))
             label = QLabel(name)
             label.setBuddy(combo)

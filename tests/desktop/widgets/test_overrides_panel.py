@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from mailnod.model import ConsentState
@@ -65,6 +66,19 @@ def test_switch_tells_the_new_wishes_and_what_was_done(
     with qtbot.waitSignal(panel.wishes_changed) as told:
         _choose(panel, field, text)
     assert told.args == [wishes, said]
+
+
+def test_wheel_in_passing_changes_nothing(panel: OverridesPanel, qtbot: QtBot) -> None:
+    """Who scrolls through the panel does not change a switch that comes under the pointer."""
+    combo = panel.get_combo("track_opens")
+    combo.setFocus()
+    turn = QWheelEvent(
+        QPointF(5, 5), combo.mapToGlobal(QPointF(5, 5)), QPoint(0, 0), QPoint(0, -120),
+        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    with qtbot.assertNotEmitted(panel.wishes_changed):
+        QApplication.sendEvent(combo, turn)
+    assert combo.currentIndex() == 0
 
 
 def test_inherit_says_what_is_inherited(panel: OverridesPanel, inspect_mail: InspectMail) -> None:
