@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from PySide6.QtCore import (
@@ -33,10 +29,11 @@ from mailnod_desktop.models.event_cells import (
     write_texts,
 )
 from mailnod_desktop.models.event_lane import Lane
-from mailnod_desktop.services.event_reader import EventReader, Part, Row, State, Tail, find_tail, to_time
+from mailnod_desktop.services.event_reader import EventReader, Part, Progress, Row, State, Tail, find_tail, to_time
+from mailnod_desktop.services.event_slots import SlotList
 from mailnod_desktop.tasks import Tasks
 
-__all__ = ["ID_ROLE", "ROW_ROLE", "EventTable", "Progress"]
+__all__ = ["ID_ROLE", "ROW_ROLE", "EventTable"]
 
 #: The list ends behind so many events, which is 80 MB; older ones are found by a time.
 MOST_ROWS = 10_000_000
@@ -56,21 +53,6 @@ _SWEEP_MS = 10_000
 _RUNS = 200
 
 _Index = QModelIndex | QPersistentModelIndex
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a list has come."""
-
-    #: How many events it holds.
-    found: int
-    #: How far back it was searched; None before anything was.
-    searched_to: datetime | None
-    #: 0.0 to 1.0 of the time between the oldest event and the newest.
-    share: float
-    done: bool
-    #: Whether it ended because it holds as many as it can.
-    full: bool = False
 
 
 class EventTable(QAbstractTableModel):
@@ -95,9 +77,7 @@ class EventTable(QAbstractTableModel):
         self._lane = Lane(self)
         self._reader: EventReader | None = None
         self._filter = EventFilter()
-        #: Slots that came in after the list was begun, the oldest first; and those before them, the newest first.
-        self._newer = array("q")
-        self._older = array("q")
+        self._slots = SlotList()
         #: Stamp, event and texts by slot, what was read last at the end; an event that was removed is None.
         self._rows: OrderedDict[int, tuple[int, Row | None, Sequence[str]]] = OrderedDict()
         self._cells = Cells()
@@ -124,7 +104,7 @@ class EventTable(QAbstractTableModel):
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
         """Return how many events were found so far."""
-        return 0 if parent.isValid() else len(self._newer) + len(self._older)
+        return 0 if parent.isValid() else len(self._slots)
 
     def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
         """Return how many columns there are."""
@@ -144,7 +124,7 @@ class EventTable(QAbstractTableModel):
         if role not in ROW_ROLES:
             return None
         row = index.row()
-        if not 0 <= row < len(self._newer) + len(self._older):
+        if not 0 <= row < len(self._slots):
             return None
         slot = self.get_slot(row)
         held = self._rows.get(slot)
@@ -167,7 +147,7 @@ class EventTable(QAbstractTableModel):
         self._lane.cancel("poll")
         self.beginResetModel()
         self._reader, self._filter = reader, filter
-        self._newer, self._older = array("q"), array("q")
+        self._slots = SlotList()
         self._rows.clear()
         self._wanted.clear()
         self._visible = range(0)
@@ -214,8 +194,7 @@ class EventTable(QAbstractTableModel):
 
     def get_slot(self, row: int) -> int:
         """Return the slot of a row."""
-        newer = len(self._newer)
-        return self._newer[newer - 1 - row] if row < newer else self._older[row - newer]
+        return self._slots[row]
 
     def get_row(self, row: int) -> Row | None:
         """Return the event in a row; None where it is not read yet, or was removed."""
@@ -224,11 +203,7 @@ class EventTable(QAbstractTableModel):
 
     def find_row(self, slot: int) -> int:
         """Return the row of a slot, or the one that it would come in at."""
-        newer = len(self._newer)
-        if newer and slot >= self._newer[0]:
-            place = bisect_left(self._newer, slot)
-            return newer - 1 - place if place < newer and self._newer[place] == slot else newer - place
-        return newer + bisect_left(self._older, -slot, key=lambda one: -one)
+        return self._slots.find(slot)
 
     def close(self) -> None:
         """Stop all work, and wait for it."""
@@ -255,7 +230,7 @@ class EventTable(QAbstractTableModel):
         if part.slots:
             count = self.rowCount()
             self.beginInsertRows(QModelIndex(), count, count + len(part.slots) - 1)
-            self._older.extend(part.slots)
+            self._slots.extend(part.slots)
             self.endInsertRows()
         full = self.rowCount() >= MOST_ROWS
         self._done = part.floor is None or full
@@ -286,7 +261,7 @@ class EventTable(QAbstractTableModel):
             return
         pages: dict[int, None] = {}
         # Counted from where the list began, so that new rows above move no page.
-        base = len(self._newer)
+        base = self._slots.base
         for slot in reversed(self._wanted):
             pages[(self.find_row(slot) - base) // PAGE] = None
             if len(pages) == _PAGES:
@@ -334,11 +309,7 @@ class EventTable(QAbstractTableModel):
         if not self._done and self._floor is not None:
             # Below, the list has not come so far yet.
             after = max(after, self._floor - 1)
-        known = array("q")
-        for slot in islice(self._list_slots(), _COMPARED):
-            if slot <= after:
-                break
-            known.append(slot)
+        known = self._slots.take(min(self._slots.find(after), _COMPARED))
         if len(known) == _COMPARED:
             after = known[-1]
         known.extend(self._held)
@@ -370,24 +341,14 @@ class EventTable(QAbstractTableModel):
 
     def _merge(self, new: Iterable[int]) -> None:
         """Let events in, each at its place."""
-        bottom = None if self._done else self._floor
         # What lies where the list has not come yet is found when it comes there.
-        fresh = sorted({slot for slot in new if not self._has(slot) and (bottom is None or slot >= bottom)})
-        runs: list[tuple[int, list[int]]] = []
-        for slot in fresh:
-            row = self.find_row(slot)
-            if runs and runs[-1][0] == row:
-                runs[-1][1].append(slot)
-            else:
-                runs.append((row, [slot]))
-        # The oldest first, so that the rows of the others stay what they are.
+        bottom = -(2**63) if self._done or self._floor is None else self._floor
+        runs = self._slots.list_insertions(slot for slot in new if slot >= bottom)
+        # The rest is found by the next comparison.
+        self._stale = self._stale or len(runs) > _RUNS
         for row, run in runs[-_RUNS:]:
             self.beginInsertRows(QModelIndex(), row, row + len(run) - 1)
-            newer = len(self._newer)
-            if row <= newer:
-                self._newer[newer - row : newer - row] = array("q", run)
-            else:
-                self._older[row - newer : row - newer] = array("q", reversed(run))
+            self._slots.insert(row, run)
             self.endInsertRows()
         if runs:
             self._tell(full=self.rowCount() >= MOST_ROWS)
@@ -398,7 +359,7 @@ class EventTable(QAbstractTableModel):
         if reader is None or not self._stale or not self._done or self._tasks.is_running("events comparison"):
             return
         self._stale = False
-        known = array("q", islice(self._list_slots(), _LATER))
+        known = self._slots.take(_LATER)
         self._tasks.start(
             "events comparison",
             lambda _: reader.compare(wish, known=known, effort=_LATER, whole=len(known) < _LATER),
@@ -408,28 +369,15 @@ class EventTable(QAbstractTableModel):
 
     def _take_comparison(self, found: tuple[array[int], array[int]]) -> None:
         lacking, gone = found
-        rows = sorted(self.find_row(slot) for slot in gone if self._has(slot))
-        for first, last in list(_join_runs(rows))[: -_RUNS - 1 : -1]:
+        runs = self._slots.list_removals(gone)
+        self._stale = self._stale or len(runs) > _RUNS
+        for first, last in runs[:_RUNS]:
             self.beginRemoveRows(QModelIndex(), first, last)
-            newer = len(self._newer)
-            for row in range(last, first - 1, -1):
-                if row < newer:
-                    del self._newer[newer - 1 - row]
-                    newer -= 1
-                else:
-                    del self._older[row - newer]
+            self._slots.remove(first, last)
             self.endRemoveRows()
         self._take_new([slot for slot in lacking if slot not in self._held])
-        if rows:
+        if runs:
             self._tell()
-
-    def _has(self, slot: int) -> bool:
-        row = self.find_row(slot)
-        return row < self.rowCount() and self.get_slot(row) == slot
-
-    def _list_slots(self) -> Iterator[int]:
-        yield from reversed(self._newer)
-        yield from self._older
 
     def _fail(self, error: Exception) -> None:
         self._broken = True

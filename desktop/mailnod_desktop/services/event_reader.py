@@ -21,6 +21,7 @@ __all__ = [
     "EventReader",
     "Overview",
     "Part",
+    "Progress",
     "Row",
     "State",
     "Tail",
@@ -65,6 +66,21 @@ class Overview:
     #: When the oldest and the newest hit were, in UTC; None where there is none.
     since: datetime | None
     until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a list has come."""
+
+    #: How many events it holds.
+    found: int
+    #: How far back it was searched; None before anything was.
+    searched_to: datetime | None
+    #: 0.0 to 1.0 of the time between the oldest event and the newest.
+    share: float
+    done: bool
+    #: Whether it ended because it holds as many as it can.
+    full: bool = False
 
 
 class EventReader:

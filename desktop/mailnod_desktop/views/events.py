@@ -12,11 +12,11 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, 
 
 from mailnod.errors import QueryError
 from mailnod.model import Classification, EventFilter
-from mailnod_desktop.models.events import EventTable, Progress
+from mailnod_desktop.models.events import EventTable
 from mailnod_desktop.models.timeline import EventCounts
 from mailnod_desktop.services.event_buckets import name_span
 from mailnod_desktop.services.event_query import Looking, add_term
-from mailnod_desktop.services.event_reader import EventReader, Overview, Row, State
+from mailnod_desktop.services.event_reader import EventReader, Overview, Progress, Row, State
 from mailnod_desktop.tasks import Tasks
 from mailnod_desktop.theme import icon
 from mailnod_desktop.views.events_legend import EventsLegend

@@ -7,8 +7,8 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from mailnod_desktop.models.events import Progress
 from mailnod_desktop.services.event_query import Looking
+from mailnod_desktop.services.event_reader import Progress
 
 __all__ = ["EventsNotice"]
 

@@ -15,8 +15,8 @@ from pytestqt.qtbot import QtBot
 from contracts.store_contract import after, make_delivery, make_observation, make_verdict
 from mailnod.model import Classification, Delivery, EventFilter, Observation
 from mailnod.store.sqlite import SQLiteStore
-from mailnod_desktop.models.events import ID_ROLE, EventTable, Progress
-from mailnod_desktop.services.event_reader import EventReader, Row
+from mailnod_desktop.models.events import ID_ROLE, EventTable
+from mailnod_desktop.services.event_reader import EventReader, Progress, Row
 from mailnod_desktop.tasks import Tasks
 from mailnod_desktop.views.pills import COLOUR_ROLE
 
