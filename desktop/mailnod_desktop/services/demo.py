@@ -68,8 +68,8 @@ _READERS = 150
 _ORDERS = 70
 #: Subjects of the newsletters, and how many days ago they went out.
 _WEEKLIES = (("A ferry that runs on its own wake", 7), ("The lamps along the north pier are lit again", 1))
-#: Scanners give up somewhere in a long mail.
-_MOST_FOLLOWED = 12
+#: Scanners take a sample of the links, here.
+_MOST_FOLLOWED = 4
 _TURN = timedelta(hours=6)
 
 
@@ -260,7 +260,8 @@ def _choose(persona: Persona, chance: random.Random) -> Sequence[Move]:
     if chance.randrange(100) >= _READ:
         return ()
     opens = [move for move in persona.moves if move.action == "open"]
-    again = [replace(opens[0], after_s=3600.0 * chance.randrange(2, 30))] if opens and chance.random() < 0.2 else []
+    times = chance.choices((0, 1, 2, 4), (50, 28, 15, 7))[0] if opens else 0
+    again = [replace(opens[0], after_s=3600.0 * chance.randrange(2, 20)) for _ in range(times)]
     if chance.randrange(100) >= _CLICKED:
         return opens + again
     return (*persona.moves, *again)

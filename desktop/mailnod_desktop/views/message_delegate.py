@@ -18,6 +18,8 @@ __all__ = ["MessageDelegate", "describe_time"]
 _MARGIN_X, _MARGIN_Y, _GAP = 10, 7, 4
 _ICON = 16
 _BAR_WIDTH, _BAR_HEIGHT = 26, 5
+#: A narrower line leaves the bar out, so that more of the address is to be read.
+_WIDE = 190
 _ORIGINS = {
     "smtp": "email-arrow-left-outline",
     "file": "file-document-outline",
@@ -103,7 +105,8 @@ class MessageDelegate(QStyledItemDelegate):
         font = _make_small(option.font)
         summary = entry.summary
         right = rect.right() + 1
-        if summary is not None:
+        # Of a delivery that was recorded without its body there is no size, and there are no links.
+        if summary is not None and (summary.html_bytes or entry.source.origin != "store"):
             right = self._draw_size(painter, rect, right, summary, font, theme)
             if summary.tracked:
                 right = _draw_icon(painter, rect, right, "eye-outline", theme.info)
@@ -135,10 +138,10 @@ class MessageDelegate(QStyledItemDelegate):
         flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         painter.drawText(QRect(right - width, rect.top(), width, rect.height()), flags, text)
         right -= width + 5
-        if not summary.html_bytes:
-            return right - 3
         if share > 1:
             return _draw_icon(painter, rect, right + 2, "content-cut", theme.bad)
+        if not summary.html_bytes or rect.width() < _WIDE:
+            return right - 3
         bar = QRectF(right - _BAR_WIDTH, rect.center().y() - _BAR_HEIGHT / 2 + 1, _BAR_WIDTH, _BAR_HEIGHT)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(theme.border))

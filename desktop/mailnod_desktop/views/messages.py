@@ -98,6 +98,8 @@ class MessagesView(QWidget):
                 name=mail.name,
                 fetch=partial(_return, mail),
                 received_at=mail.received_at,
+                # What an app has sent long ago waits for nobody here.
+                unread=mail.origin != "store",
             )
             for mail in mails
         ]

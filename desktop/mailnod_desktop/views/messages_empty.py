@@ -17,12 +17,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from mailnod_desktop.services.catcher import DEFAULT_PORT
 from mailnod_desktop.theme import get_theme, icon, make_mono_font
 
 __all__ = ["NoMessages"]
 
 HOST = "127.0.0.1"
-DEFAULT_PORT = 2525
 
 _SETTINGS = {
     "Flask": 'MAIL_SERVER = "{host}"\nMAIL_PORT = {port}\nMAIL_USE_TLS = False',
