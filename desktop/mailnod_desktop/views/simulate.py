@@ -117,7 +117,7 @@ class SimulatePanel(QWidget):
         self._tasks.start(
             "simulate",
             lambda _: simulator.play(inspection, who, target.row, recipient, action=target.action, condition=condition),
-            self._take,
+            partial(self._take, inspection.parsed.mail.key),
             self._fail,
         )
 
@@ -186,10 +186,12 @@ class SimulatePanel(QWidget):
             self._simulator = Simulator(self._rewriter.keyring, self._rewriter.settings, folder=self._scratch)
         return self._simulator
 
-    def _take(self, result: SimulationResult) -> None:
-        self._steps.extend(result.steps)
+    def _take(self, key: str, result: SimulationResult) -> None:
         self._enable()
-        self.verdicts.show_result(result)
+        # Another mail may have been chosen meanwhile; what was played has happened all the same.
+        if self._inspection is not None and self._inspection.parsed.mail.key == key:
+            self._steps.extend(result.steps)
+            self.verdicts.show_result(result)
         self.played.emit(result)
 
     def _fail(self, error: Exception) -> None:

@@ -227,6 +227,15 @@ def test_starting_over_forgets_everything(qtbot: QtBot, panel: SimulatePanel) ->
     assert play(qtbot, panel, persona("phone")).people == 2
 
 
+def test_a_result_is_not_shown_beside_another_mail(qtbot: QtBot, panel: SimulatePanel, rewriter: Rewriter) -> None:
+    """Who has chosen another mail meanwhile sees nothing of the old one, and the events are there."""
+    with qtbot.waitSignal(panel.played, timeout=30_000) as told:
+        panel.play()
+        panel.set_inspection(inspect(rewriter, key="other"))
+    assert panel.verdicts.result is None
+    assert told.args[0].people == 2
+
+
 def test_the_theme_can_change_while_a_result_is_shown(qtbot: QtBot, panel: SimulatePanel) -> None:
     """Cards are drawn anew in the other colours, and those that were open stay so."""
     play(qtbot, panel, persona("gateway"))
