@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from mailnod.settings import Settings
 from mailnod_desktop.preferences import Preferences
+from mailnod_desktop.services.clients import PERSONAS
 from mailnod_desktop.theme import DARK, LIGHT, apply_theme
 from mailnod_desktop.web.flags import prepare_engine
 
@@ -78,7 +79,8 @@ def main(folder: Path) -> None:
         window.docks["simulate"].raise_()
         played: list[object] = []
         window.simulate.played.connect(played.append)
-        window.simulate.choose("safe_links")
+        (gateway,) = [one for one in PERSONAS if one.key == "gateway"]
+        window.simulate.form.choose(gateway)
         window.simulate.play()
         wait(lambda: bool(played), "the simulation")
         save("simulate")

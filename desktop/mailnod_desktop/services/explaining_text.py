@@ -63,7 +63,7 @@ def name_hit(hit: Hit) -> str:
     """Return what was done."""
     if hit.kind == "open":
         return "Open"
-    return "Click on the hidden link" if hit.honeypot else f"Click on link {hit.link_index}"
+    return "Click on the hidden link" if hit.honeypot else f"Click on link {(hit.link_index or 0) + 1}"
 
 
 def say_counted(verdict: Verdict) -> str:

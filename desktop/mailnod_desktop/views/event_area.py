@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QSettings, Signal
+from PySide6.QtCore import QObject, QSettings, Qt, Signal
 
 from mailnod.model import EventFilter
 from mailnod_desktop.tasks import Tasks
@@ -48,10 +48,6 @@ class EventArea(QObject):
         self.events.open_database(path)
         self.metrics.open_database(path)
 
-    def open_simulated(self, path: Path) -> None:
-        """Show the events of the scratch store in which simulations end up."""
-        self.open_database(path)
-
     def close_database(self) -> None:
         """Read no more."""
         self.path = None
@@ -59,10 +55,17 @@ class EventArea(QObject):
         self.events.close_database()
         self.metrics.close_database()
 
+    def close(self) -> None:
+        """Stop all work, and close every file."""
+        self.close_database()
+        self.events.close()
+
     def export(self, filter: EventFilter) -> None:
         """Ask where to write the events that a filter lets through, and write them."""
         if self.path is not None:
-            ExportDialog(self.path, filter, self._tasks, self.events.window()).open()
+            dialog = ExportDialog(self.path, filter, self._tasks, self.events.window())
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.open()
 
     def export_shown(self) -> None:
         """Write the events that the table shows."""
@@ -75,7 +78,11 @@ class EventArea(QObject):
     def rejudge(self, filter: EventFilter) -> None:
         """Show which verdicts the rules of today would change."""
         if self.path is not None:
-            RejudgeDialog(self.path, filter, self._tasks, self.events.window()).show()
+            path = self.path
+            dialog = RejudgeDialog(path, filter, self._tasks, self.events.window())
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.event_chosen.connect(lambda event_id: self.details.show_event(path, event_id))
+            dialog.show()
 
     def _show_event(self, chosen: tuple[Path, bytes] | None) -> None:
         if chosen is None:

@@ -53,7 +53,7 @@ class MailArea(QWidget):
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.setAccessibleName(self.tr("Views of the mail"))
-        for page, title in (
+        pages: tuple[tuple[QWidget, str], ...] = (
             (self.preview, self.tr("Rendered")),
             (self.diff, self.tr("Source diff")),
             (self.images, self.tr("Images off")),
@@ -62,7 +62,9 @@ class MailArea(QWidget):
             (self.mime, self.tr("MIME")),
             (self.recipients, self.tr("Recipients")),
             (self.findings, self.tr("Findings")),
-        ):
+        )
+        self._pages = tuple(page for page, _ in pages)
+        for page, title in pages:
             self.tabs.addTab(page, title)
         self._bodies = QComboBox()
         self._bodies.setAccessibleName(self.tr("HTML body"))
@@ -114,7 +116,7 @@ class MailArea(QWidget):
         title = self.tr("Findings") if not number else self.tr("Findings ({})").format(number)
         self.tabs.setTabText(self.tabs.indexOf(self.findings), title)
         self.links.set_inspection(inspection)
-        self._stale = {self.tabs.widget(index) for index in range(self.tabs.count())}
+        self._stale = set(self._pages)
         self._show_page()
 
     def show_page(self, number: int) -> None:

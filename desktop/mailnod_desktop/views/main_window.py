@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QMessageBox, QTabWidget, QWidget
 
 from mailnod.settings import Settings
 from mailnod.tokens import Keyring
 from mailnod_desktop.preferences import Appearance, Preferences
-from mailnod_desktop.services.model import Inspection, Wishes
+from mailnod_desktop.services.model import Inspection, LinkRow, Mail, Wishes
+from mailnod_desktop.services.rewriting import Rewriter
 from mailnod_desktop.session import Session
 from mailnod_desktop.tasks import Tasks
 from mailnod_desktop.theme import apply_theme
@@ -139,7 +140,7 @@ class MainWindow(QMainWindow):
             self.docks[name].raise_()
         for name in ("overrides", "simulate", "events", "metrics"):
             # Their tabs name them already.
-            self.docks[name].setTitleBarWidget(QWidget())
+            self.docks[name].setTitleBarWidget(_NoTitle())
         sizes = {"messages": 280, "overrides": 300, "events": 900, "details": 420}
         self.resizeDocks([self.docks[name] for name in sizes], list(sizes.values()), Qt.Orientation.Horizontal)
         self.resizeDocks([self.docks["events"]], [330], Qt.Orientation.Vertical)
@@ -163,20 +164,24 @@ class MainWindow(QMainWindow):
         self.opener.rewriter_changed.connect(self._use_rewriter)
         self.opener.problem.connect(self.warn)
         self.messages.problem.connect(self.warn)
-        self.catcher.caught.connect(lambda one: self.messages.add_mails([one]))
+        # A method of the window, because a mail is caught in another thread and must be taken in this one.
+        self.catcher.caught.connect(self._take_caught)
         self.catcher.changed.connect(self._show_catcher)
         self.catcher.problem.connect(self.warn)
         session.inspected.connect(self._show)
         self.stack.wishes_applied.connect(self._apply)
         self.overrides.wishes_changed.connect(lambda wishes, text: self._push(text, wishes))
         mail.refused_changed.connect(self._refuse)
+        mail.mime.save_requested.connect(self.actions_.save_part)
         mail.recipient_chosen.connect(lambda one: self.change_wishes(self.tr("Show another copy"), recipient=one))
         mail.link_offered.connect(self._offer)
+        mail.preview.simulate_requested.connect(lambda _side, row, url: self._offer(row, url))
         mail.preview.link_hovered.connect(self._hint)
         events.events.open_requested.connect(self.actions_.actions["database"].trigger)
         events.events.explain_requested.connect(self._raise_details)
         self.simulate.played.connect(self._show_collector)
-        self.simulate.open_events_requested.connect(events.open_simulated)
+        self.simulate.open_events_requested.connect(self._show_simulated)
+        self.simulate.problem.connect(self.warn)
         events.problem.connect(self.warn)
         events.status_changed.connect(self._show_events)
         events.metrics.query_requested.connect(self._show_query)
@@ -186,11 +191,14 @@ class MainWindow(QMainWindow):
     def _choose(self, key: str) -> None:
         self.session.choose(self.messages.get_mail(key) if key else None)
 
-    def _add_mails(self, mails: list[object]) -> None:
+    def _add_mails(self, mails: list[Mail]) -> None:
         first = self.messages.current_key() is None
         self.messages.add_mails(mails)
         if first and mails:
             self.messages.select(mails[0].key)
+
+    def _take_caught(self, mail: Mail) -> None:
+        self._add_mails([mail])
 
     def _forget(self, keys: list[str]) -> None:
         for key in keys:
@@ -205,9 +213,7 @@ class MainWindow(QMainWindow):
         mail = self.session.mail
         if mail is None:
             return
-        old = self.session.get_wishes(mail.key)
-        text = self.tr("Leave a link alone") if len(refused) > len(old.refused) else self.tr("Track a link again")
-        self._push(text, replace(old, refused=refused))
+        self._push("", replace(self.session.get_wishes(mail.key), refused=refused))
 
     def _apply(self, key: str, wishes: Wishes) -> None:
         """Take wishes that were made, undone or made again; an undo may be about another mail."""
@@ -235,7 +241,7 @@ class MainWindow(QMainWindow):
     def _hint(self, url: str) -> None:
         self.status.showMessage(url) if url else self.status.clearMessage()
 
-    def _offer(self, row: object, url: str) -> None:
+    def _offer(self, row: LinkRow | None, url: str) -> None:
         self.simulate.offer(row, url)
         self.docks["simulate"].raise_()
 
@@ -245,19 +251,22 @@ class MainWindow(QMainWindow):
             tip = self.tr("Real requests go through a collector of this window's own, into a scratch store")
             self.status.collector.show_state(self.tr("Collector 127.0.0.1:{}").format(port), on=True, tip=tip)
 
+    def _show_simulated(self, path: Path) -> None:
+        self.events.open_database(path)
+        self.docks["events"].raise_()
+
     def _show_query(self, query: str) -> None:
         self.events.events.set_query(query)
         self.docks["events"].raise_()
 
-    def _use_rewriter(self, rewriter: object) -> None:
+    def _use_rewriter(self, rewriter: Rewriter) -> None:
         self.session.use(rewriter)
         self._show_rewriter()
 
     def _show_rewriter(self) -> None:
         rewriter = self.session.rewriter
-        self.overrides.set_routes(
-            rewriter.routes, rewriter.default_route, ephemeral_keys=self.opener.ephemeral_keys
-        )
+        self.overrides.set_routes(rewriter.routes, rewriter.default_route, ephemeral_keys=self.opener.ephemeral_keys)
+        self.simulate.set_rewriter(rewriter)
 
     def _show_database(self, path: Path) -> None:
         self.events.open_database(path)
@@ -322,9 +331,21 @@ class MainWindow(QMainWindow):
         """Remember the layout, and end everything in the order in which it depends on each other."""
         self.preferences.set_layout(self.saveGeometry(), self.saveState())
         self.catcher.stop()
-        self.tasks.close()
+        self.events.close()
         self.simulate.close_simulator()
-        self.events.close_database()
+        self.tasks.close()
         self.opener.close()
         self.mail.preview.close_pages()
         super().closeEvent(event)
+
+
+class _NoTitle(QWidget):
+    """The title bar of a dock that has none."""
+
+    def sizeHint(self) -> QSize:
+        """Take no room; an invalid size, as an empty widget has, would count as a negative one."""
+        return QSize(0, 0)
+
+    def minimumSizeHint(self) -> QSize:
+        """Take no room."""
+        return QSize(0, 0)

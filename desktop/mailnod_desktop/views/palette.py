@@ -60,30 +60,30 @@ class Palette(QDialog):
         self.setObjectName("palette")
         self.setAccessibleName(self.tr("Command palette"))
         self._choices = choices
-        self._line = QLineEdit()
-        self._line.setPlaceholderText(self.tr("Type a command, or part of a mail's subject"))
-        self._line.setAccessibleName(self.tr("Command"))
-        self._line.setClearButtonEnabled(True)
-        self._list = QListWidget()
-        self._list.setAccessibleName(self.tr("Matching commands"))
-        self._list.setUniformItemSizes(True)
-        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.line = QLineEdit()
+        self.line.setPlaceholderText(self.tr("Type a command, or part of a mail's subject"))
+        self.line.setAccessibleName(self.tr("Command"))
+        self.line.setClearButtonEnabled(True)
+        self.list = QListWidget()
+        self.list.setAccessibleName(self.tr("Matching commands"))
+        self.list.setUniformItemSizes(True)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         frame = QFrame()
         frame.setFrameShape(QFrame.Shape.StyledPanel)
         inner = QVBoxLayout(frame)
         inner.setContentsMargins(8, 8, 8, 8)
-        inner.addWidget(self._line)
-        inner.addWidget(self._list)
+        inner.addWidget(self.line)
+        inner.addWidget(self.list)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(frame)
         self.resize(620, 420)
-        self._line.textChanged.connect(self._show)
-        self._line.installEventFilter(self)
-        self._list.itemActivated.connect(self._run)
-        self._list.itemClicked.connect(self._run)
+        self.line.textChanged.connect(self._show)
+        self.line.installEventFilter(self)
+        self.list.itemActivated.connect(self._run)
+        self.list.itemClicked.connect(self._run)
         self._show("")
-        self._line.setFocus()
+        self.line.setFocus()
 
     def place(self, over: QWidget) -> None:
         """Move to the upper middle of a window."""
@@ -95,11 +95,11 @@ class Palette(QDialog):
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
             steps = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1, Qt.Key.Key_PageDown: 10, Qt.Key.Key_PageUp: -10}
             if event.key() in steps:
-                row = self._list.currentRow() + steps[Qt.Key(event.key())]
-                self._list.setCurrentRow(max(0, min(row, self._list.count() - 1)))
+                row = self.list.currentRow() + steps[Qt.Key(event.key())]
+                self.list.setCurrentRow(max(0, min(row, self.list.count() - 1)))
                 return True
             if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-                self._run(self._list.currentItem())
+                self._run(self.list.currentItem())
                 return True
         return super().eventFilter(watched, event)
 
@@ -108,7 +108,7 @@ class Palette(QDialog):
         found = sorted(
             ((distance, number) for number, (distance, _) in enumerate(ranked) if distance is not None),
         )
-        self._list.clear()
+        self.list.clear()
         for _, number in found[:_MOST]:
             choice = self._choices[number]
             parts = [choice.text, choice.kind, choice.keys]
@@ -118,9 +118,9 @@ class Palette(QDialog):
             if not choice.enabled:
                 item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEnabled)
             item.setData(Qt.ItemDataRole.UserRole, number)
-            self._list.addItem(item)
-        if self._list.count():
-            self._list.setCurrentRow(0)
+            self.list.addItem(item)
+        if self.list.count():
+            self.list.setCurrentRow(0)
 
     def _run(self, item: QListWidgetItem | None) -> None:
         if item is None or not item.flags() & Qt.ItemFlag.ItemIsEnabled:

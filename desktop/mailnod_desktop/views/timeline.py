@@ -28,7 +28,7 @@ from mailnod_desktop.theme import Theme, get_theme
 __all__ = ["Timeline"]
 
 _LEFT, _RIGHT, _TOP, _AXIS = 8, 8, 6, 17
-_HEIGHT = 104
+_HEIGHT = 76
 _TICK_PX = 110
 #: A press that moves less than this is a click.
 _SLACK_PX = 4

@@ -12,7 +12,7 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QFileDialog, QLabel, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
 
 from mailnod_desktop.preferences import Appearance
-from mailnod_desktop.services.model import Inspection
+from mailnod_desktop.services.model import Inspection, MimeNode
 from mailnod_desktop.services.report import Report
 from mailnod_desktop.theme import icon
 from mailnod_desktop.views.actions import Actions
@@ -91,6 +91,13 @@ class WindowActions(QObject):
         palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         palette.place(self._window)
         palette.show()
+
+    def save_part(self, part: MimeNode, name: str) -> None:
+        """Ask where to put a part of the mail, and write it there; nothing is opened.
+
+        :param name: without anything that leads to another folder.
+        """
+        self._write(self.tr("Save part"), name, part.content)
 
     # -- menus --------------------------------------------------------------------------------------------------------
 
@@ -406,12 +413,13 @@ class WindowActions(QObject):
 
     def _write(self, title: str, name: str, data: bytes) -> None:
         chosen, _ = QFileDialog.getSaveFileName(self._window, title, name)
-        if not chosen:
-            return
-        try:
-            Path(chosen).write_bytes(data)
-        except OSError as error:
-            self._window.warn(self.tr("{} cannot be written: {}").format(chosen, error.strerror))
+        if chosen:
+            self._window.tasks.start(
+                f"write {chosen}",
+                lambda _: Path(chosen).write_bytes(data),
+                lambda size: self._window.status.say(self.tr("{:,} bytes written to {}").format(size, chosen)),
+                lambda error: self._window.warn(self.tr("{} cannot be written: {}").format(chosen, error)),
+            )
 
     def _switch(self, field: str) -> None:
         inspection = self._window.session.inspection

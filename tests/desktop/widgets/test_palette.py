@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit, QListWidget
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from mailnod_desktop.views.palette import Choice, Palette, rank
@@ -42,12 +42,12 @@ def test_return_runs_what_is_chosen(qtbot: QtBot) -> None:
     palette = Palette(choices)
     qtbot.addWidget(palette)
     palette.show()
-    line, found = palette.findChild(QLineEdit), palette.findChild(QListWidget)
+    line, found = palette.line, palette.list
     assert found.count() == 3
-    qtbot.keyClicks(line, "open")
+    QTest.keyClicks(line, "open")
     assert found.count() == 2
-    qtbot.keyClick(line, Qt.Key.Key_Down)
-    qtbot.keyClick(line, Qt.Key.Key_Return)
+    QTest.keyClick(line, Qt.Key.Key_Down)
+    QTest.keyClick(line, Qt.Key.Key_Return)
     assert ran == ["database"]
     assert not palette.isVisible()
 
@@ -58,5 +58,5 @@ def test_what_cannot_be_done_now_is_not_run(qtbot: QtBot) -> None:
     palette = Palette([Choice(text="Redo", kind="Edit", run=lambda: ran.append("redo"), enabled=False)])
     qtbot.addWidget(palette)
     palette.show()
-    qtbot.keyClick(palette.findChild(QLineEdit), Qt.Key.Key_Return)
+    QTest.keyClick(palette.line, Qt.Key.Key_Return)
     assert ran == []

@@ -20,6 +20,18 @@ from mailnod_desktop.web.flags import prepare_engine
 prepare_engine()
 
 
+HERE = Path(__file__).parent
+#: What Qt logs on a screen without a graphics card.
+NO_CARD = ("[Vv]ulkan", "Unable to detect GPU vendor", "GBM is not supported", "GPUInfo not initialized", "QRhiGles2")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let pass what is logged where there is no graphics card."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.qt_log_ignore(*NO_CARD, extend=True))
+
+
 @pytest.fixture
 def preferences(tmp_path: Path) -> Preferences:
     """Return preferences in a file of the test's own."""

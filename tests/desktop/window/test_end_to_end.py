@@ -8,9 +8,11 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from mailnod_desktop.services.clients import get_persona
 from mailnod_desktop.views.export import ExportDialog
 from mailnod_desktop.views.main_window import MainWindow
 
@@ -48,7 +50,7 @@ def test_from_a_caught_mail_to_an_export(window: MainWindow, qtbot: QtBot, tmp_p
     assert "/c/" in inspection.bodies[0].rewritten
 
     window.mail.links.select_link(0, 1)
-    qtbot.keyClick(window.mail.links.table, Qt.Key.Key_Space)
+    QTest.keyClick(window.mail.links.table, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: window.session.inspection is not inspection, timeout=LIMIT_MS)
     changed = window.session.inspection
     assert changed is not None
@@ -59,8 +61,10 @@ def test_from_a_caught_mail_to_an_export(window: MainWindow, qtbot: QtBot, tmp_p
     assert window.session.inspection is not None
     assert all(row.tracked for row in window.session.inspection.links)
 
-    for persona in ("gateway", "phone"):
-        window.simulate.choose(persona)
+    for name in ("gateway", "phone"):
+        persona = get_persona(name)
+        assert persona is not None
+        window.simulate.form.choose(persona)
         with qtbot.waitSignal(window.simulate.played, timeout=LIMIT_MS):
             window.simulate.play()
     window.simulate.show_events()
