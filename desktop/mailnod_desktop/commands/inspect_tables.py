@@ -35,7 +35,7 @@ def print_detail(inspection: Inspection) -> None:
     for number, body in enumerate(inspection.bodies):
         console.print(Text(_describe_size(number, body, many=len(inspection.bodies) > 1)))
     if inspection.error:
-        console.print(Text(clean(f"It leaves as it came: {inspection.error}."), style="bold red"))
+        console.print(Text(clean(f"It leaves as it came: {inspection.error.rstrip('.?')}."), style="bold red"))
     if inspection.links:
         _print_links(inspection.links)
     print_findings([("", finding, 1) for finding in inspection.findings])

@@ -26,7 +26,7 @@ _LOCAL: Final = re.compile(r"http://(?:localhost|127\.0\.0\.1|\[::1\])(?=[:/]|$)
 def _find_failure(inspection: Inspection) -> Iterator[Hit]:
     if inspection.error:
         yield Hit(
-            message=f"The mail leaves as it came: {inspection.error}.",
+            message=f"The mail leaves as it came: {inspection.error.rstrip('.?')}.",
             advice="Mend what is named; until then the mail goes out untracked.",
         )
 
