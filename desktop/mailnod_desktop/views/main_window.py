@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QMessageBox, QTabWidget, QWidget
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QMessageBox, QTabBar, QTabWidget, QWidget
 
 from mailnod.settings import Settings
 from mailnod.tokens import Keyring
@@ -99,6 +99,7 @@ class MainWindow(QMainWindow):
         """Put every part back where it was at first."""
         self.preferences.forget_layout()
         self.restoreState(self._first_layout)
+        QTimer.singleShot(0, self._hide_stale_tabs)
 
     def show_page(self, number: int) -> None:
         """Turn to one of the views of the mail, counted from 0."""
@@ -123,19 +124,20 @@ class MainWindow(QMainWindow):
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
         self.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
-        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
-        bottom = Qt.DockWidgetArea.BottomDockWidgetArea
         self.docks = {
-            "messages": self._add_dock("messages", self.tr("Messages"), self.messages, left),
-            "overrides": self._add_dock("overrides", self.tr("Overrides"), self.overrides, right),
-            "simulate": self._add_dock("simulate", self.tr("Simulate"), self.simulate, right),
-            "events": self._add_dock("events", self.tr("Events"), self.events.events, bottom),
-            "metrics": self._add_dock("metrics", self.tr("Metrics"), self.events.metrics, bottom),
-            "details": self._add_dock("details", self.tr("Event"), self.events.details, bottom),
+            "messages": self._make_dock("messages", self.tr("Messages"), self.messages),
+            "overrides": self._make_dock("overrides", self.tr("Overrides"), self.overrides),
+            "simulate": self._make_dock("simulate", self.tr("Simulate"), self.simulate),
+            "events": self._make_dock("events", self.tr("Events"), self.events.events),
+            "metrics": self._make_dock("metrics", self.tr("Metrics"), self.events.metrics),
+            "details": self._make_dock("details", self.tr("Event"), self.events.details),
         }
-        self.tabifyDockWidget(self.docks["overrides"], self.docks["simulate"])
+        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, self.docks["messages"])
+        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.docks["overrides"])
+        self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.docks["events"])
         self.splitDockWidget(self.docks["events"], self.docks["details"], Qt.Orientation.Horizontal)
         self.tabifyDockWidget(self.docks["events"], self.docks["metrics"])
+        self.tabifyDockWidget(self.docks["overrides"], self.docks["simulate"])
         for name in ("overrides", "events"):
             self.docks[name].raise_()
         for name in ("overrides", "simulate", "events", "metrics"):
@@ -145,11 +147,10 @@ class MainWindow(QMainWindow):
         self.resizeDocks([self.docks[name] for name in sizes], list(sizes.values()), Qt.Orientation.Horizontal)
         self.resizeDocks([self.docks["events"]], [330], Qt.Orientation.Vertical)
 
-    def _add_dock(self, name: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+    def _make_dock(self, name: str, title: str, widget: QWidget) -> QDockWidget:
         dock = QDockWidget(title, self)
         dock.setObjectName(f"dock-{name}")
         dock.setWidget(widget)
-        self.addDockWidget(area, dock)
         return dock
 
     def _connect(self) -> None:
@@ -185,6 +186,14 @@ class MainWindow(QMainWindow):
         events.problem.connect(self.warn)
         events.status_changed.connect(self._show_events)
         events.metrics.query_requested.connect(self._show_query)
+
+    def _hide_stale_tabs(self) -> None:
+        """Hide tabs that stand above no dock: Qt leaves those of an earlier layout behind, on top of everything."""
+        docks = [dock.geometry() for dock in self.docks.values() if not dock.visibleRegion().isEmpty()]
+        for bar in self.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            place = bar.geometry()
+            if not any(dock.topLeft() == place.bottomLeft() + QPoint(0, 1) for dock in docks):
+                bar.hide()
 
     # -- what happens -------------------------------------------------------------------------------------------------
 
@@ -314,6 +323,11 @@ class MainWindow(QMainWindow):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and hasattr(self, "actions_"):
             self.status.redraw()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Show the docks as they were put before the window had a size."""
+        super().showEvent(event)
+        QTimer.singleShot(0, self._hide_stale_tabs)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files."""

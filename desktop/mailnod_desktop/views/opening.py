@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from mailnod.errors import TrackError
 from mailnod.model import Consent
+from mailnod.plugins import Plugins
 from mailnod.settings import Settings
 from mailnod.store.base import Store
 from mailnod.store.sqlite import SQLiteStore
@@ -60,6 +61,7 @@ class Opener(QObject):
         self._keyring = keyring
         self._preferences = preferences
         self._scratch = scratch
+        self._plugins = Plugins()
         self._store: Store | None = None
         self._number = 0
         #: Whether the keys were made for this run.
@@ -72,7 +74,7 @@ class Opener(QObject):
         def ask(address: str, purpose: str) -> Consent:
             return Consent() if store is None else store.get_consent(address, purpose=purpose)
 
-        rewriter = Rewriter(self._settings, self._keyring, consents=ask)
+        rewriter = Rewriter(self._settings, self._keyring, plugins=self._plugins, consents=ask)
         # Keys that were made for this run stay the same when another store is opened.
         self._keyring = rewriter.keyring
         self.ephemeral_keys = self.ephemeral_keys or rewriter.ephemeral_keys

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QTabBar
 from pytestqt.qtbot import QtBot
 
 from mailnod_desktop.services.clients import get_persona
@@ -95,6 +95,19 @@ def test_layout_and_appearance_are_remembered(window: MainWindow) -> None:
     window.docks["messages"].show()
     assert window.restoreState(layout[1])
     assert not window.docks["messages"].isVisibleTo(window)
+
+
+def test_no_tab_stands_over_something_else(window: MainWindow, qtbot: QtBot) -> None:
+    """Each row of tabs stands above the dock that it belongs to, also after the layout was reset."""
+
+    def count_tabs() -> int:
+        bars = window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        return len({bar.geometry().getRect() for bar in bars if bar.isVisible()})
+
+    qtbot.waitUntil(lambda: count_tabs() == 2, timeout=LIMIT_MS)
+    window.resizeDocks([window.docks["events"]], [500], Qt.Orientation.Vertical)
+    window.reset_layout()
+    qtbot.waitUntil(lambda: count_tabs() == 2, timeout=LIMIT_MS)
 
 
 def test_every_action_is_named_and_in_a_menu(window: MainWindow) -> None:
