@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QEvent, QSettings
+from PySide6.QtCore import QCoreApplication, QEvent, QSettings, Qt
 from PySide6.QtWidgets import QApplication
 
 from mailnod.settings import Settings
@@ -74,6 +74,11 @@ def main(folder: Path) -> None:
         window.show_page(1)
         save("diff")
         window.show_page(7)
+        inspected: list[object] = []
+        window.session.inspected.connect(inspected.append)
+        long_one = next(one for one in window.messages.model.entries if one.title.startswith("120 things"))
+        window.messages.select(long_one.key)
+        wait(lambda: bool(inspected), "the mail that Gmail would cut")
         save("findings")
         window.show_page(0)
         window.docks["simulate"].raise_()
@@ -86,6 +91,7 @@ def main(folder: Path) -> None:
         save("simulate")
         window.docks["metrics"].raise_()
         wait(lambda: window.events.metrics.overview is not None, "metrics")
+        window.resizeDocks([window.docks["metrics"]], [620], Qt.Orientation.Vertical)
         save("metrics")
         window.close()
         window.deleteLater()

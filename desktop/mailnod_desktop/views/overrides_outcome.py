@@ -144,7 +144,7 @@ class Outcome(QWidget):
             return
         self._token.setText(shorten(self._full_token, _TOKEN_CHARS))
         last = (facts.expires_at - timedelta(days=1)).date()
-        self._valid.setText(self.tr("until the end of {day} (UTC)").format(day=last.isoformat()))
+        self._valid.setText(self.tr("until {day}, 24:00 UTC").format(day=last.isoformat()))
         own = self._ephemeral_keys and not inspection.as_sent
         made = self.tr("{number}, made for this run") if own else "{number}"
         self._key.setText(made.format(number=facts.key_id))
