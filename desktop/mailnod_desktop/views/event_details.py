@@ -84,8 +84,7 @@ class EventDetails(QWidget):
     def clear(self) -> None:
         """Show nothing, and let go of the store."""
         self._tasks.cancel(self._key)
-        explainer = self._explainer
-        self._tasks.start(f"{self._key}-close", lambda _: explainer.close(), lambda _: None)
+        self._tasks.let_go(self._explainer.close)
         self._id = None
         self._say(self.tr("Choose an event to see what came in, what speaks for a person or a machine, and why."))
 

@@ -241,7 +241,7 @@ class EventsView(QWidget):
         self._clear_mark(apply=False)
         if reader is not None:
             # It waits for what is still read.
-            self._tasks.start(f"events close {id(reader)}", lambda _: reader.close(), lambda _: None)
+            self._tasks.let_go(reader.close)
 
     def _take_query(self, text: str) -> None:
         self._look(replace(self._looking, text=text), whole=True)

@@ -346,7 +346,7 @@ class MainWindow(QMainWindow):
         self.preferences.set_layout(self.saveGeometry(), self.saveState())
         self.catcher.stop()
         self.events.close()
-        self.simulate.close_simulator()
+        self.simulate.start_over()
         self.tasks.close()
         self.opener.close()
         self.mail.preview.close_pages()

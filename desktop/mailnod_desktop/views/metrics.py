@@ -92,7 +92,7 @@ class MetricsView(QWidget):
         self._timer.stop()
         self._tasks.cancel(self._key)
         if reader is not None:
-            self._tasks.start(f"{self._key}-close-{id(reader)}", lambda _: reader.close(), lambda _: None)
+            self._tasks.let_go(reader.close)
         self._say(self.tr("No store is open. Open one to see how often its mail was opened and clicked."))
 
     def refresh(self) -> None:

@@ -43,7 +43,6 @@ class SimulatePanel(QWidget):
         self._folder = ScenarioFolder(Path(remembered.fileName()).parent / "scenarios")
         self._rewriter: Rewriter | None = None
         self._simulator: Simulator | None = None
-        self._closed = 0
         self._inspection: Inspection | None = None
         self._steps: list[Step] = []
         self._saved: list[Scenario] = []
@@ -118,7 +117,7 @@ class SimulatePanel(QWidget):
             "simulate",
             lambda _: simulator.play(inspection, who, target.row, recipient, action=target.action, condition=condition),
             partial(self._take, inspection.parsed.mail.key),
-            self._fail,
+            partial(self._fail, inspection.parsed.mail.key),
         )
 
     def show_events(self) -> None:
@@ -137,14 +136,7 @@ class SimulatePanel(QWidget):
         self._enable()
         if old is not None:
             # A play may be under way, and nobody waits for its end here.
-            self._closed += 1
-            self._tasks.start(f"simulate.close.{self._closed}", lambda _: old.close(), lambda _: None)
-
-    def close_simulator(self) -> None:
-        """Stop the collector and remove the scratch store, before the program ends."""
-        if self._simulator is not None:
-            self._simulator.close()
-            self._simulator = None
+            self._tasks.let_go(old.close)
 
     def load_scenarios(self) -> None:
         """Read the saved scenarios again."""
@@ -189,14 +181,18 @@ class SimulatePanel(QWidget):
     def _take(self, key: str, result: SimulationResult) -> None:
         self._enable()
         # Another mail may have been chosen meanwhile; what was played has happened all the same.
-        if self._inspection is not None and self._inspection.parsed.mail.key == key:
+        if self._is_shown(key):
             self._steps.extend(result.steps)
             self.verdicts.show_result(result)
         self.played.emit(result)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, key: str, error: Exception) -> None:
         self._enable()
-        self.verdicts.say(str(error), trouble=True)
+        if self._is_shown(key):
+            self.verdicts.say(str(error), trouble=True)
+
+    def _is_shown(self, key: str) -> bool:
+        return self._inspection is not None and self._inspection.parsed.mail.key == key
 
     def _take_scenarios(self, found: tuple[list[Scenario], list[str]]) -> None:
         self._saved, problems = found

@@ -48,8 +48,8 @@ def panel(
     panel.set_rewriter(rewriter)
     panel.set_inspection(inspect(rewriter))
     yield panel
+    panel.start_over()
     tasks.close()
-    panel.close_simulator()
 
 
 def inspect(rewriter: Rewriter, key: str = "news", **wishes: object) -> Inspection:
