@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
@@ -28,8 +27,10 @@ class Session(QObject):
 
     #: What tracking makes of the chosen mail; None where none is chosen.
     inspected = Signal(object)
-    #: A mail is being read; its key.
-    started = Signal(str)
+    #: The chosen mail is being read, while the one before it is still shown.
+    started = Signal()
+    #: Why the chosen mail cannot be shown, in words.
+    problem = Signal(str)
 
     def __init__(self, tasks: Tasks, rewriter: Rewriter, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -38,6 +39,7 @@ class Session(QObject):
         self._mail: Mail | None = None
         self._wishes: dict[str, Wishes] = {}
         self._parsed: OrderedDict[str, Parsed] = OrderedDict()
+        #: What tracking makes of the chosen mail; None until that is known.
         self.inspection: Inspection | None = None
 
     @property
@@ -61,12 +63,15 @@ class Session(QObject):
 
     def choose(self, mail: Mail | None) -> None:
         """Show another mail, or none."""
+        if mail is None or self._mail is None or mail.key != self._mail.key:
+            # What is still shown is about another mail: nothing may be saved or changed by it.
+            self.inspection = None
         self._mail = mail
         if mail is None:
             self._tasks.cancel("inspect")
-            self.inspection = None
             self.inspected.emit(None)
             return
+        self.started.emit()
         self.refresh()
 
     def set_wishes(self, key: str, wishes: Wishes) -> None:
@@ -74,10 +79,6 @@ class Session(QObject):
         self._wishes[key] = wishes
         if self._mail is not None and self._mail.key == key:
             self.refresh()
-
-    def refuse(self, key: str, refused: frozenset[tuple[int, int]]) -> Wishes:
-        """Return the wishes of a mail with other links left alone."""
-        return replace(self.get_wishes(key), refused=refused)
 
     def forget(self, key: str) -> None:
         """Drop what is kept of a mail that was removed."""
@@ -90,14 +91,18 @@ class Session(QObject):
         """Rewrite the chosen mail once more."""
         if self._mail is None:
             return
-        self.started.emit(self._mail.key)
         work = _make_work(self._mail, self._parsed.get(self._mail.key), self.get_wishes(self._mail.key), self._rewriter)
-        self._tasks.start("inspect", work, self._take)
+        self._tasks.start("inspect", work, self._take, self._fail)
 
     def _take(self, inspection: Inspection) -> None:
         self._keep(inspection.parsed)
         self.inspection = inspection
         self.inspected.emit(inspection)
+
+    def _fail(self, error: Exception) -> None:
+        self.inspection = None
+        self.inspected.emit(None)
+        self.problem.emit(self.tr("This mail cannot be shown: {}").format(error))
 
     def _keep(self, parsed: Parsed) -> None:
         self._parsed[parsed.mail.key] = parsed

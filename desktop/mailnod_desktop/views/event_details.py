@@ -46,6 +46,7 @@ class EventDetails(QWidget):
         self._message.setObjectName("event-details-message")
         self._scroll = QScrollArea()
         self._scroll.setObjectName("event-details-scroll")
+        self._scroll.setAccessibleName(self.tr("What is known of the event"))
         self._scroll.setWidgetResizable(True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

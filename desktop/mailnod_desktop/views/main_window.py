@@ -109,9 +109,8 @@ class MainWindow(QMainWindow):
         """Rewrite the chosen mail in another way, so that it can be undone."""
         mail = self.session.mail
         if mail is not None:
-            old = self.session.get_wishes(mail.key)
             # Which fields there are is the dataclass's own matter.
-            self._push(text, replace(old, **changes))  # type: ignore[arg-type]
+            self._push(text, replace(self.session.get_wishes(mail.key), **changes))  # type: ignore[arg-type]
 
     def reset_wishes(self) -> None:
         """Rewrite the chosen mail as its route says."""
@@ -170,6 +169,8 @@ class MainWindow(QMainWindow):
         self.catcher.changed.connect(self._show_catcher)
         self.catcher.problem.connect(self.warn)
         session.inspected.connect(self._show)
+        session.started.connect(lambda: self.status.say(self.tr("Reading…")))
+        session.problem.connect(self.warn)
         self.stack.wishes_applied.connect(self._apply)
         self.overrides.wishes_changed.connect(lambda wishes, text: self._push(text, wishes))
         mail.refused_changed.connect(self._refuse)
@@ -215,14 +216,12 @@ class MainWindow(QMainWindow):
 
     def _push(self, text: str, wishes: Wishes) -> None:
         mail = self.session.mail
-        if mail is not None:
+        # Until the chosen mail is shown, the switches are those of the one before.
+        if mail is not None and self.session.inspection is not None:
             self.stack.push_wishes(mail.key, self.session.get_wishes(mail.key), wishes, text)
 
     def _refuse(self, refused: frozenset[tuple[int, int]]) -> None:
-        mail = self.session.mail
-        if mail is None:
-            return
-        self._push("", replace(self.session.get_wishes(mail.key), refused=refused))
+        self.change_wishes("", refused=refused)
 
     def _apply(self, key: str, wishes: Wishes) -> None:
         """Take wishes that were made, undone or made again; an undo may be about another mail."""
@@ -347,8 +346,8 @@ class MainWindow(QMainWindow):
         self.catcher.stop()
         self.events.close()
         self.simulate.start_over()
-        self.tasks.close()
         self.opener.close()
+        self.tasks.close()
         self.mail.preview.close_pages()
         super().closeEvent(event)
 

@@ -39,6 +39,7 @@ class NoMessages(QScrollArea):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("no-messages")
+        self.setAccessibleName(self.tr("How to get mail into this list"))
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self._port: int | None = None

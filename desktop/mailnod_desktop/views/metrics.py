@@ -171,6 +171,7 @@ class MetricsView(QWidget):
         column.addStretch(1)
         scroll = QScrollArea()
         scroll.setObjectName("metrics-scroll")
+        scroll.setAccessibleName(self.tr("Counts"))
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidget(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from mailnod_desktop.services.mailbox import Mailbox
 from mailnod_desktop.services.model import Mail
 from mailnod_desktop.services.reading import Reading, read_files
 from mailnod_desktop.services.rewriting import Rewriter
-from mailnod_desktop.tasks import Tasks
+from mailnod_desktop.tasks import Cancelled, Tasks
 
 __all__ = ["Opener"]
 
@@ -101,9 +102,18 @@ class Opener(QObject):
         path = path.absolute()
         store = SQLiteStore(path, read_only=True)
 
-        def look(_: object) -> list[Mail]:
-            store.get_metrics(by="all")
-            return list_deliveries(store, limit=_DELIVERIES)
+        def look(stop: threading.Event) -> list[Mail]:
+            try:
+                store.get_metrics(by="all")
+                mails = list_deliveries(store, limit=_DELIVERIES)
+            except BaseException:
+                store.close()
+                raise
+            if stop.is_set():
+                # Another store was opened meanwhile.
+                store.close()
+                raise Cancelled
+            return mails
 
         self._tasks.start("database", look, lambda mails: self._take_database(path, store, mails), self._refuse)
 
@@ -112,9 +122,9 @@ class Opener(QObject):
         self._tasks.start("demo", lambda _: make_demo(self._scratch), self._take_demo, self._refuse)
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the store, once nobody reads it any more."""
         if self._store is not None:
-            self._store.close()
+            self._tasks.let_go(self._store.close)
             self._store = None
 
     def _take_files(self, paths: Sequence[Path], reading: Reading) -> None:

@@ -1,0 +1,246 @@
+"""The whole window, here without Qt WebEngine: it comes up, names its parts, and closes in the middle of work."""
+
+from __future__ import annotations
+
+import smtplib
+import threading
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QApplication,
+    QComboBox,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QScrollBar,
+    QTextEdit,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
+
+from mailnod.settings import Settings
+from mailnod_desktop.preferences import Preferences
+from mailnod_desktop.services.demo import Demo, make_demo
+from mailnod_desktop.services.model import Mail, Wishes
+from mailnod_desktop.views.export import ExportDialog
+from mailnod_desktop.views.main_window import MainWindow
+from mailnod_desktop.views.rejudge import RejudgeDialog
+
+LIMIT_MS = 60_000
+#: What a person clicks, types into or reads with the keyboard.
+INTERACTIVE = (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QTextEdit,
+)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """Make the demo's mails and its store, once."""
+    return make_demo(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture
+def window(qtbot: QtBot, preferences: Preferences, tmp_path: Path) -> Iterator[MainWindow]:
+    """Give the window, shown, with nothing open."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    window = MainWindow(settings=Settings.from_mapping({}), keyring=None, preferences=preferences, scratch=scratch)
+    window.show()
+    yield window
+    if isValid(window):
+        window.close()
+        window.deleteLater()
+
+
+def show_demo(window: MainWindow, demo: Demo, qtbot: QtBot) -> None:
+    """Show the demo's first mail and its events."""
+    window._add_mails(list(demo.mails))
+    window.opener.open_database(demo.database)
+    qtbot.waitUntil(lambda: window.session.inspection is not None, timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: window.events.events.model.rowCount() > 0, timeout=LIMIT_MS)
+
+
+def is_part_of_another(widget: QWidget) -> bool:
+    """Tell whether Qt itself made a widget as a part of another, which speaks for it."""
+    parent = widget.parent()
+    if isinstance(widget, QScrollBar | QHeaderView) or widget.objectName().startswith("qt_"):
+        return True
+    in_popup = type(parent).__name__ == "QFrame" and isinstance(parent.parent() if parent else None, QComboBox)
+    return in_popup or isinstance(parent, QLineEdit)
+
+
+def list_unnamed(window: QWidget) -> list[str]:
+    """Return where the widgets are that somebody acts on, and of which a screen reader would not say what they are."""
+    unnamed = []
+    for widget in window.findChildren(QWidget):
+        focusable = widget.focusPolicy() != Qt.FocusPolicy.NoFocus and type(widget) is not QWidget
+        if is_part_of_another(widget) or not (focusable or isinstance(widget, INTERACTIVE)):
+            continue
+        if isinstance(widget, QLabel) or (isinstance(widget, QAbstractButton) and widget.isHidden()):
+            # A label is what it says, and some buttons get their text when they are shown.
+            continue
+        said = QAccessible.queryAccessibleInterface(widget)
+        if not said.text(QAccessible.Text.Name):
+            place: QWidget | None = widget
+            names = []
+            while place is not None:
+                names.append(f"{type(place).__name__} {place.objectName()}".strip())
+                place = place.parentWidget()
+            unnamed.append(" in ".join(names))
+    return unnamed
+
+
+def test_window_works_without_the_engine(window: MainWindow, qtbot: QtBot, demo: Demo) -> None:
+    """Where HTML cannot be drawn the preview says what is missing, and all else is there."""
+    show_demo(window, demo, qtbot)
+    assert "WebEngine" in window.mail.preview.problem
+    assert window.mail.links.table.model().rowCount() > 0
+    for number in range(window.mail.tabs.count()):
+        window.show_page(number)
+        assert window.mail.tabs.currentWidget().isVisible()
+
+
+def test_whatever_somebody_acts_on_has_a_name(window: MainWindow, qtbot: QtBot, demo: Demo) -> None:
+    """A screen reader can say of every control of the window and of its dialogs what it is."""
+    assert list_unnamed(window) == []
+    show_demo(window, demo, qtbot)
+    for number in range(window.mail.tabs.count()):
+        window.show_page(number)
+    for dock in window.docks.values():
+        dock.raise_()
+    window.events.export_shown()
+    window.events.rejudge_shown()
+    window.actions_.open_palette()
+    windows = [one for one in QApplication.topLevelWidgets() if one.isVisible()]
+    assert {ExportDialog, RejudgeDialog} <= {type(one) for one in windows}
+    assert [name for one in windows for name in list_unnamed(one)] == []
+
+
+def read_mails(window: MainWindow, demo: Demo, tmp_path: Path) -> None:
+    """Begin to read a mailbox file of many mails."""
+    path = tmp_path / "many.mbox"
+    lines = [f"From a@example.com Thu Jan  1 00:00:00 2026\nSubject: {one}\n\nHello\n\n" for one in range(3000)]
+    path.write_text("".join(lines), encoding="ascii")
+    window.opener.open_files([path])
+
+
+def rewrite(window: MainWindow, demo: Demo, tmp_path: Path) -> None:
+    """Begin to rewrite a large mail, several times."""
+    html = "<p>" + '<a href="https://example.com/long/path">a link</a> ' * 2_000
+    window._add_mails([Mail(key="large", name="large.html", origin="file", form="html", data=html.encode())])
+    window.messages.select("large")
+    for on in (True, False, True):
+        window.change_wishes("switch", track_opens=on)
+
+
+def play(window: MainWindow, demo: Demo, tmp_path: Path) -> None:
+    """Begin to play a client."""
+    window.simulate.play()
+    assert window.simulate.port is None or window.tasks.is_running("simulate")
+
+
+def export(window: MainWindow, demo: Demo, tmp_path: Path) -> None:
+    """Begin to write events into a file."""
+    window.events.export_shown()
+    (dialog,) = window.findChildren(ExportDialog)
+    dialog.set_target(tmp_path / "events.csv")
+    dialog.start()
+
+
+def judge_again(window: MainWindow, demo: Demo, tmp_path: Path) -> None:
+    """Begin to judge events again."""
+    window.events.rejudge_shown()
+
+
+def catch(window: MainWindow, demo: Demo, tmp_path: Path) -> None:
+    """Catch mails that somebody goes on to send."""
+    window.catcher.start(0)
+    port = window.catcher.port
+    assert port is not None
+    sent = threading.Event()
+
+    def send() -> None:
+        message = EmailMessage()
+        message["Subject"] = "Hello"
+        try:
+            with smtplib.SMTP("127.0.0.1", port, timeout=30) as server:
+                while True:
+                    server.send_message(message, "a@example.com", ["b@example.com"])
+                    sent.set()
+        except (OSError, smtplib.SMTPException):
+            sent.set()
+
+    threading.Thread(target=send, daemon=True).start()
+    assert sent.wait(30)
+
+
+def follow(window: MainWindow, demo: Demo, tmp_path: Path) -> None:
+    """Follow a store, search the bodies of mails, and read the counts."""
+    window.events.events.set_live(True)
+    window.events.events.set_query("is:machine")
+    window.events.metrics.refresh()
+    window.messages.focus_search()
+    QTest.keyClicks(QApplication.focusWidget() or window, "example")
+
+
+def open_demo(window: MainWindow, demo: Demo, tmp_path: Path) -> None:
+    """Begin to make another demo."""
+    window.opener.open_demo()
+
+
+@pytest.mark.parametrize("begin", [read_mails, rewrite, play, export, judge_again, catch, follow, open_demo])
+def test_window_closes_in_the_middle_of_work(
+    window: MainWindow,
+    qtbot: QtBot,
+    demo: Demo,
+    tmp_path: Path,
+    begin: Callable[[MainWindow, Demo, Path], None],
+) -> None:
+    """Whatever goes on, the window closes, nothing is said by Qt, nothing is left running, and no half file is left."""
+    show_demo(window, demo, qtbot)
+    begin(window, demo, tmp_path)
+    assert window.close()
+    window.deleteLater()
+    qtbot.wait(1)
+    assert not [one.name for one in threading.enumerate() if one.name.startswith("mailnod")]
+    assert not list(tmp_path.glob("events.csv*"))
+
+
+def test_nothing_is_changed_by_the_switches_of_another_mail(window: MainWindow, qtbot: QtBot, demo: Demo) -> None:
+    """Until the chosen mail is shown, what is still seen is of the one before: nothing is changed or saved by it."""
+    show_demo(window, demo, qtbot)
+    other = next(mail.key for mail in demo.mails if mail.key != window.messages.current_key())
+    window.messages.select(other)
+    assert window.session.inspection is None
+    window.overrides.wishes_changed.emit(Wishes(track_opens=False), "Turn opens off")
+    assert not window.stack.canUndo()
+    qtbot.waitUntil(lambda: window.session.inspection is not None, timeout=LIMIT_MS)
+    assert window.session.get_wishes(other) == Wishes()
+
+
+def test_mail_that_cannot_be_shown_is_said(window: MainWindow, qtbot: QtBot) -> None:
+    """What fails behind the scene is said, and the mail before it is not shown in its place."""
+    window._add_mails([Mail(key="one", name="one.html", origin="file", form="html", data=b"<p>One</p>")])
+    qtbot.waitUntil(lambda: window.session.inspection is not None, timeout=LIMIT_MS)
+    broken = Mail(key="two", name="two.html", origin="file", form="html", data=None)  # type: ignore[arg-type]
+    with qtbot.waitSignal(window.session.problem, timeout=10_000):
+        window.session.choose(broken)
+    assert window.session.inspection is None
+    assert window.mail.inspection is None
