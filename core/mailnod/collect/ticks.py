@@ -35,21 +35,14 @@ class Recording(Protocol):
         ...
 
 
-class _Written(asyncio.Future[None]):
-    """Awaited by many requests at once, and so not cancelled with one of them, which ends when this is done."""
-
-    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002
-        """Refuse."""
-        return False
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Batch:
     """Hits that are committed together."""
 
-    #: Done when they are on disk or counted as lost, or when the disk hangs.
-    written: _Written
     observations: list[Recorded] = field(default_factory=list)
+    #: One for each of them, done when it is on disk or counted as lost, or when the disk hangs; a request that is
+    #: cancelled cancels its own.
+    written: list[asyncio.Future[None]] = field(default_factory=list)
     #: Takes the hits back from whom they were handed to, where it is not too late.
     leave: Callable[[], bool] | None = None
     timer: asyncio.TimerHandle | None = None
@@ -79,17 +72,19 @@ class Ticks:
         :returns: done when the reply may leave: after the commit, or where the disk hangs; even then the observation
             is written as soon as that ends.
         """
+        written = self.loop.create_future()
         with self._lock:
             batch = self._next or self._begin()
             batch.observations.append(observation)
+            batch.written.append(written)
             idle, self._busy = not self._busy, True
         if idle:
             # All requests that are ready in this turn of the loop come before it.
             self.loop.call_soon(self._send)
-        return batch.written
+        return written
 
     def _begin(self) -> _Batch:
-        self._next = batch = _Batch(written=_Written(loop=self.loop))
+        self._next = batch = _Batch()
         batch.timer = self.loop.call_later(STEP_S, self._watch, batch, STEP_S)
         return batch
 
@@ -127,7 +122,7 @@ class Ticks:
     def _watch(self, batch: _Batch, waited_s: float) -> None:
         """Look after a batch that is not written yet."""
         if waited_s >= PATIENCE_S:
-            _release(batch.written)
+            _release(batch)
         if batch.leave is not None and batch.leave():
             batch.leave = None
             self._record_elsewhere(batch)
@@ -137,9 +132,10 @@ class Ticks:
 def _finish(batch: _Batch) -> None:
     if batch.timer is not None:
         batch.timer.cancel()
-    _release(batch.written)
+    _release(batch)
 
 
-def _release(written: _Written) -> None:
-    if not written.done():
-        written.set_result(None)
+def _release(batch: _Batch) -> None:
+    for written in batch.written:
+        if not written.done():
+            written.set_result(None)
