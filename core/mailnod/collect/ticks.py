@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Lock
 from typing import Protocol
 
 from mailnod.model import Recorded
@@ -51,8 +50,9 @@ class _Batch:
 class Ticks:
     """Groups what the requests of one event loop must write; those that come during a commit share the next.
 
-    A batch is handed over and comes back by a callback, which costs one switch of threads each way. What is not taken,
-    fails, or takes too long is recorded in a thread that may wait.
+    A batch is handed over and comes back by a callback, which costs one switch of threads each way; its replies leave
+    before the next one is handed over. What is not taken, fails, or takes too long is recorded in a thread that may
+    wait. All else is done in the loop, so that nothing needs a lock.
 
     :param recording: puts observations on disk.
     """
@@ -61,9 +61,8 @@ class Ticks:
         self.loop = loop
         self._recording = recording
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mailnod-record")
-        #: Guards the two below.
-        self._lock = Lock()
         self._next: _Batch | None = None
+        #: Whether a batch is under way, or about to be.
         self._busy = False
 
     def add(self, observation: Recorded) -> asyncio.Future[None]:
@@ -73,12 +72,11 @@ class Ticks:
             is written as soon as that ends.
         """
         written = self.loop.create_future()
-        with self._lock:
-            batch = self._next or self._begin()
-            batch.observations.append(observation)
-            batch.written.append(written)
-            idle, self._busy = not self._busy, True
-        if idle:
+        batch = self._next or self._begin()
+        batch.observations.append(observation)
+        batch.written.append(written)
+        if not self._busy:
+            self._busy = True
             # All requests that are ready in this turn of the loop come before it.
             self.loop.call_soon(self._send)
         return written
@@ -89,24 +87,30 @@ class Ticks:
         return batch
 
     def _send(self) -> None:
-        """Hand over what has gathered; called in the loop when nothing is under way, else in the thread that was."""
-        with self._lock:
-            batch, self._next = self._next, None
-            if batch is None:
-                self._busy = False
-                return
+        """Hand over what has gathered."""
+        batch, self._next = self._next, None
+        if batch is None:
+            self._busy = False
+            return
         batch.leave = self._recording.hand_over(batch.observations, partial(self._end, batch))
         if batch.leave is None:
             self._record_elsewhere(batch)
 
     def _end(self, batch: _Batch, written: bool) -> None:
+        """Tell the loop of a batch that is through; called in another thread."""
         if not written:
             self._record_elsewhere(batch)
             return
         with contextlib.suppress(RuntimeError):
             # In a loop that was closed meanwhile nobody waits any more.
-            self.loop.call_soon_threadsafe(_finish, batch)
-        self._send()
+            self.loop.call_soon_threadsafe(self._go_on, batch)
+
+    def _go_on(self, batch: _Batch) -> None:
+        if batch.timer is not None:
+            batch.timer.cancel()
+        _release(batch)
+        # The replies come before it, and whoever has asked meanwhile still takes part.
+        self.loop.call_soon(self._send)
 
     def _record_elsewhere(self, batch: _Batch) -> None:
         try:
@@ -122,17 +126,14 @@ class Ticks:
     def _watch(self, batch: _Batch, waited_s: float) -> None:
         """Look after a batch that is not written yet."""
         if waited_s >= PATIENCE_S:
+            if batch is self._next:
+                # It is on its way before its replies are.
+                self._send()
             _release(batch)
         if batch.leave is not None and batch.leave():
             batch.leave = None
             self._record_elsewhere(batch)
         batch.timer = self.loop.call_later(STEP_S, self._watch, batch, waited_s + STEP_S)
-
-
-def _finish(batch: _Batch) -> None:
-    if batch.timer is not None:
-        batch.timer.cancel()
-    _release(batch)
 
 
 def _release(batch: _Batch) -> None:
