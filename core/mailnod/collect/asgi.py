@@ -127,7 +127,7 @@ def _read_request(path: str, scope: Scope) -> Request:
         query=scope.get("query_string", b"").decode("latin-1"),
         headers=headers,
         peer=client[0] if client else None,
-        forwarded=b",".join(forwarded).decode("latin-1"),
+        forwarded=b",".join(forwarded).decode("latin-1") if forwarded else "",
         known=known,
     )
 
