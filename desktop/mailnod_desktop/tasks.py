@@ -26,13 +26,18 @@ class _Outcome(QObject):
 
 
 class _Job(QRunnable):
-    def __init__(self, key: str, number: int, work: Callable[[], Any], outcome: _Outcome) -> None:
+    def __init__(
+        self, key: str, number: int, work: Callable[[threading.Event], Any], stop: threading.Event, outcome: _Outcome
+    ) -> None:
         super().__init__()
-        self._key, self._number, self._work, self._outcome = key, number, work, outcome
+        self._key, self._number, self._work, self._stop, self._outcome = key, number, work, stop, outcome
 
     def run(self) -> None:
+        if self._stop.is_set():
+            # It waited for a thread until nobody wanted it any more.
+            return
         try:
-            result = self._work()
+            result = self._work(self._stop)
         except Cancelled:
             return
         except Exception as error:
@@ -64,6 +69,7 @@ class Tasks(QObject):
         self._numbers: dict[str, int] = {}
         self._waiting: dict[str, tuple[int, Callable[[Any], None], Callable[[Exception], None] | None]] = {}
         self._stops: dict[str, threading.Event] = {}
+        self._closed = False
         self._outcome = _Outcome()
         self._outcome.done.connect(self._take)
         self._outcome.failed.connect(self._take_failure)
@@ -75,7 +81,7 @@ class Tasks(QObject):
         done: Callable[[Any], None],
         failed: Callable[[Exception], None] | None = None,
     ) -> None:
-        """Run work in another thread, and hand its result over in this one.
+        """Run work in another thread, and hand its result over in this one; after :meth:`close` nothing is begun.
 
         :param work: is given an event that is set when its result is not wanted any more; it may raise
             :class:`Cancelled` then. It must not touch widgets or models.
@@ -83,11 +89,17 @@ class Tasks(QObject):
         :param failed: called on the GUI thread with what ``work`` raised; None logs it.
         """
         self.cancel(key)
+        if self._closed:
+            return
         number = self._numbers[key] = self._numbers.get(key, 0) + 1
         stop = self._stops[key] = threading.Event()
         self._waiting[key] = (number, done, failed)
-        self._pool.start(_Job(key, number, lambda: work(stop), self._outcome))
+        self._pool.start(_Job(key, number, work, stop, self._outcome))
         self.busy_changed.emit(len(self._waiting))
+
+    def let_go(self, close: Callable[[], object]) -> None:
+        """Close something in another thread, because others may still use it; it is done although the window closes."""
+        self._pool.start(_Job("close", 0, lambda _: close(), threading.Event(), self._outcome))
 
     def cancel(self, key: str) -> None:
         """Drop the result of what was started under a key, and tell it to end."""
@@ -102,9 +114,9 @@ class Tasks(QObject):
 
     def close(self) -> None:
         """Tell everything to end, and wait for it."""
+        self._closed = True
         for key in list(self._waiting):
             self.cancel(key)
-        self._pool.clear()
         self._pool.waitForDone(10_000)
 
     @Slot(str, int, object)

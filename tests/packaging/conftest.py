@@ -23,7 +23,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in SOURCES:
         shutil.copy(ROOT / name, copy)
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.db*")
-    for name in ("core", "plugins"):
+    for name in ("core", "desktop", "plugins"):
         shutil.copytree(ROOT / name, copy / name, ignore=ignored)
     target = tmp_path_factory.mktemp("wheel")
     run_checked(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(target), str(copy))
