@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -141,7 +140,7 @@ class RetentionContract:
         store.add_deliveries([delivery])
         hits = [make_observation(delivery.id, at=after(hours * HOUR_S)) for hours in range(4)]
         # Ids of one process only rise, whatever time it is; these say their own.
-        hits = [replace(hit, id=join_id(7, to_slot(to_micros(hit.hit.received_at)))) for hit in hits]
+        hits = [hit._replace(id=join_id(7, to_slot(to_micros(hit.hit.received_at)))) for hit in hits]
         store.add_observations(hits, settle_s=0.0)
         store.publish([(hit, make_verdict()) for hit in hits], now=after(0))
         assert store.remove_events([hits[2].id]) == 1

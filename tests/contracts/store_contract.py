@@ -440,7 +440,7 @@ class StoreContract:
         """Every field of an observation survives, None distinct from empty."""
         full = make_observation(b"8 bytes.", kind="click", at=T0 + timedelta(microseconds=7), ip="2001:db8::1")
         bare = make_observation(b"8 bytes.", method="HEAD", ip=None, user_agent=None, headers=None)
-        empty = replace(make_observation(b"8 bytes.", user_agent="", headers={}), checked=False)
+        empty = make_observation(b"8 bytes.", user_agent="", headers={})._replace(checked=False)
         store.add_observations([full, bare, empty], settle_s=0)
         assert sorted(store.get_due(now=after(1)), key=lambda o: o.id) == [full, bare, empty]
 
@@ -947,7 +947,7 @@ class StoreContract:
     def test_event_is_found_by_the_beginning_of_its_id(self, store: Store) -> None:
         """Digits that begin one id alone find its event, a whole id too; a shared beginning finds several, by id."""
         ids = [bytes.fromhex(text) for text in ("0a" + "00" * 15, "0a" + "ff" * 15, "0b" + "00" * 15)]
-        made = [replace(make_observation(b"8 bytes.", at=after(-i)), id=id_) for i, id_ in enumerate(ids)]
+        made = [make_observation(b"8 bytes.", at=after(-i))._replace(id=id_) for i, id_ in enumerate(ids)]
         self.publish(store, *((o, make_verdict()) for o in made))
 
         def find(prefix: str, limit: int = 2) -> list[bytes]:

@@ -80,6 +80,17 @@ def test_cut_and_overlong_tokens_are_refused(keyring: Keyring, cut: str) -> None
         keyring.verify(cut, now=NOW)
 
 
+def test_token_in_another_alphabet_is_refused(keyring: Keyring) -> None:
+    """A token has one form: written with the "+" and "/" of plain base64 it is none."""
+    deliveries = (number.to_bytes(8, "big") for number in range(100))
+    tokens = {keyring.sign(one, opens=Mode.NONE, clicks=Mode.NONE, expires_at=NOW) for one in deliveries}
+    respelt = {token.replace("-", "+").replace("_", "/") for token in tokens} - tokens
+    assert respelt
+    for token in respelt:
+        with pytest.raises(TokenError):
+            keyring.verify(token, now=NOW)
+
+
 @given(st.text(max_size=200), st.integers(min_value=0, max_value=999_999))
 def test_link_tag_fits_only_its_link(url: str, index: int) -> None:
     """A tag fits the exact destination at its exact position."""

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 from mailnod.collect.collector import NOT_FOUND, PIXEL_REPLY, Request
 from mailnod.collect.operations import Operations
-from mailnod.collect.paths import SHORT_LINK, cut_any, cut_prefix, is_plain, quote_path, read_prefixes
+from mailnod.collect.paths import SHORT_LINK, cut_any, cut_prefix, is_own, is_plain, quote_path, read_prefixes
+from mailnod.collect.requests import Headers, read_headers
 from mailnod.collect.ticks import Recording, Ticks
 from mailnod.model import Recorded, Reply
 
@@ -72,7 +73,7 @@ def make_app(
         if scope["type"] != "http":
             # A server takes the end of the call as a refusal.
             return
-        path = cut_any(_get_path(scope))
+        path = scope["path"] if is_own(scope["path"]) else cut_any(_get_path(scope))
         if path is not None:
             await answer(path, scope, send)
             return
@@ -119,19 +120,22 @@ def _read_request(path: str, scope: Scope) -> Request:
     forwarded = [value for name, value in raw if name == b"x-forwarded-for"]
     if forwarded:
         raw = tuple([header for header in raw if header[0] != b"x-forwarded-for"])
+    headers, known = _read_headers(raw)
     return Request(
         method=scope["method"],
         path=path,
         query=scope.get("query_string", b"").decode("latin-1"),
-        headers=_decode_headers(raw),
+        headers=headers,
         peer=client[0] if client else None,
-        forwarded=b",".join(forwarded).decode("latin-1"),
+        forwarded=b",".join(forwarded).decode("latin-1") if forwarded else "",
+        known=known,
     )
 
 
 @lru_cache(maxsize=256)
-def _decode_headers(raw: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[str, str], ...]:
-    return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
+def _read_headers(raw: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[tuple[str, str], ...], Headers]:
+    headers = tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
+    return headers, read_headers(headers)
 
 
 async def _reply(reply: Reply, send: Send) -> None:

@@ -61,6 +61,8 @@ class Caps:
         :param at: when the hit came.
         :returns: None where it is recorded; else the count to write down in its stead.
         """
+        if not (self._token_cap or self._source_cap):
+            return None
         memory = self._memory.get()
         now = self._monotonic()
         with memory.lock:

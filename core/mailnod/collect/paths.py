@@ -6,7 +6,16 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote, urlsplit
 
-__all__ = ["MAX_TARGET_CHARS", "SHORT_LINK", "cut_any", "cut_prefix", "is_plain", "quote_path", "read_prefixes"]
+__all__ = [
+    "MAX_TARGET_CHARS",
+    "SHORT_LINK",
+    "cut_any",
+    "cut_prefix",
+    "is_own",
+    "is_plain",
+    "quote_path",
+    "read_prefixes",
+]
 
 #: The longest path and query that is looked at, in characters; links that we make have at most 2,000.
 MAX_TARGET_CHARS = 8192
@@ -35,7 +44,7 @@ def cut_prefix(path: str, prefixes: Sequence[str]) -> str | None:
     """
     for prefix in prefixes:
         rest = path[len(prefix) :]
-        if path.startswith(prefix) and rest.startswith(_KINDS) and (prefix or _OURS.fullmatch(rest)):
+        if path.startswith(prefix) and rest.startswith(_KINDS) and (prefix or is_own(rest)):
             return rest
     return None
 
@@ -45,6 +54,11 @@ def cut_any(path: str) -> str | None:
     # A token holds no slash, so the last one is ours, whatever stands before it.
     cut = max(path.rfind("/o/"), path.rfind("/c/"))
     return path[cut:] if cut >= 0 else None
+
+
+def is_own(path: str) -> bool:
+    """Return whether a path is that of one of our links, with nothing before it."""
+    return _OURS.fullmatch(path) is not None
 
 
 def is_plain(path: str) -> bool:

@@ -50,6 +50,8 @@ class Request:
     peer: str | None
     #: The values of ``X-Forwarded-For``, joined by commas, where they were taken out of the headers; None where not.
     forwarded: str | None = None
+    #: What :func:`read_headers` says of the headers, where it was asked before; None where not.
+    known: Headers | None = None
 
 
 class Headers(NamedTuple):

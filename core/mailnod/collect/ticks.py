@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Lock
 from typing import Protocol
 
 from mailnod.model import Recorded
@@ -35,21 +34,14 @@ class Recording(Protocol):
         ...
 
 
-class _Written(asyncio.Future[None]):
-    """Awaited by many requests at once, and so not cancelled with one of them, which ends when this is done."""
-
-    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002
-        """Refuse."""
-        return False
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Batch:
     """Hits that are committed together."""
 
-    #: Done when they are on disk or counted as lost, or when the disk hangs.
-    written: _Written
     observations: list[Recorded] = field(default_factory=list)
+    #: One for each of them, done when it is on disk or counted as lost, or when the disk hangs; a request that is
+    #: cancelled cancels its own.
+    written: list[asyncio.Future[None]] = field(default_factory=list)
     #: Takes the hits back from whom they were handed to, where it is not too late.
     leave: Callable[[], bool] | None = None
     timer: asyncio.TimerHandle | None = None
@@ -58,8 +50,9 @@ class _Batch:
 class Ticks:
     """Groups what the requests of one event loop must write; those that come during a commit share the next.
 
-    A batch is handed over and comes back by a callback, which costs one switch of threads each way. What is not taken,
-    fails, or takes too long is recorded in a thread that may wait.
+    A batch is handed over and comes back by a callback, which costs one switch of threads each way; its replies leave
+    before the next one is handed over. What is not taken, fails, or takes too long is recorded in a thread that may
+    wait. All else is done in the loop, so that nothing needs a lock.
 
     :param recording: puts observations on disk.
     """
@@ -68,9 +61,8 @@ class Ticks:
         self.loop = loop
         self._recording = recording
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mailnod-record")
-        #: Guards the two below.
-        self._lock = Lock()
         self._next: _Batch | None = None
+        #: Whether a batch is under way, or about to be.
         self._busy = False
 
     def add(self, observation: Recorded) -> asyncio.Future[None]:
@@ -79,39 +71,46 @@ class Ticks:
         :returns: done when the reply may leave: after the commit, or where the disk hangs; even then the observation
             is written as soon as that ends.
         """
-        with self._lock:
-            batch = self._next or self._begin()
-            batch.observations.append(observation)
-            idle, self._busy = not self._busy, True
-        if idle:
+        written = self.loop.create_future()
+        batch = self._next or self._begin()
+        batch.observations.append(observation)
+        batch.written.append(written)
+        if not self._busy:
+            self._busy = True
             # All requests that are ready in this turn of the loop come before it.
             self.loop.call_soon(self._send)
-        return batch.written
+        return written
 
     def _begin(self) -> _Batch:
-        self._next = batch = _Batch(written=_Written(loop=self.loop))
+        self._next = batch = _Batch()
         batch.timer = self.loop.call_later(STEP_S, self._watch, batch, STEP_S)
         return batch
 
     def _send(self) -> None:
-        """Hand over what has gathered; called in the loop when nothing is under way, else in the thread that was."""
-        with self._lock:
-            batch, self._next = self._next, None
-            if batch is None:
-                self._busy = False
-                return
+        """Hand over what has gathered."""
+        batch, self._next = self._next, None
+        if batch is None:
+            self._busy = False
+            return
         batch.leave = self._recording.hand_over(batch.observations, partial(self._end, batch))
         if batch.leave is None:
             self._record_elsewhere(batch)
 
     def _end(self, batch: _Batch, written: bool) -> None:
+        """Tell the loop of a batch that is through; called in another thread."""
         if not written:
             self._record_elsewhere(batch)
             return
         with contextlib.suppress(RuntimeError):
             # In a loop that was closed meanwhile nobody waits any more.
-            self.loop.call_soon_threadsafe(_finish, batch)
-        self._send()
+            self.loop.call_soon_threadsafe(self._go_on, batch)
+
+    def _go_on(self, batch: _Batch) -> None:
+        if batch.timer is not None:
+            batch.timer.cancel()
+        _release(batch)
+        # The replies come before it, and whoever has asked meanwhile still takes part.
+        self.loop.call_soon(self._send)
 
     def _record_elsewhere(self, batch: _Batch) -> None:
         try:
@@ -127,19 +126,17 @@ class Ticks:
     def _watch(self, batch: _Batch, waited_s: float) -> None:
         """Look after a batch that is not written yet."""
         if waited_s >= PATIENCE_S:
-            _release(batch.written)
+            if batch is self._next:
+                # It is on its way before its replies are.
+                self._send()
+            _release(batch)
         if batch.leave is not None and batch.leave():
             batch.leave = None
             self._record_elsewhere(batch)
         batch.timer = self.loop.call_later(STEP_S, self._watch, batch, waited_s + STEP_S)
 
 
-def _finish(batch: _Batch) -> None:
-    if batch.timer is not None:
-        batch.timer.cancel()
-    _release(batch.written)
-
-
-def _release(written: _Written) -> None:
-    if not written.done():
-        written.set_result(None)
+def _release(batch: _Batch) -> None:
+    for written in batch.written:
+        if not written.done():
+            written.set_result(None)

@@ -49,7 +49,8 @@ class TokenState(StrEnum):
     RETIRED = "retired"
 
 
-# A tuple, because one is made of each hit, in a quarter of the time that a frozen dataclass takes.
+# This, a hit and an observation are tuples, because one of each is made of every request, in a quarter of the time that
+# a frozen dataclass takes.
 class Claims(NamedTuple):
     """What a genuine token says."""
 
@@ -64,8 +65,7 @@ class Claims(NamedTuple):
     state: TokenState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
+class Hit(NamedTuple):
     """One request for a pixel or a link, as the collector saw it."""
 
     kind: Kind
@@ -89,8 +89,7 @@ class Hit:
         return self.link_index == HONEYPOT_INDEX
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(NamedTuple):
     """A recorded hit. It is never edited by judgement."""
 
     #: UUIDv7 (RFC 9562, section 5.7), 16 bytes.

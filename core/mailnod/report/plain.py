@@ -13,9 +13,11 @@ __all__ = ["to_plain"]
 
 
 def to_plain(value: Any) -> Any:
-    """Return a value as JSON knows it: bytes in hexadecimal, times in ISO 8601 UTC, dataclasses as objects."""
+    """Return a value as JSON knows it: bytes in hexadecimal, times in ISO 8601 UTC, named fields as objects."""
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return to_plain(value._asdict())
     if isinstance(value, Enum):
         return value.value if isinstance(value, StrEnum) else value.name.lower()
     if isinstance(value, Mapping):

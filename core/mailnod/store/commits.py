@@ -100,7 +100,7 @@ class Committer(Generic[T]):
         self._name = name
         #: Guards the batch that is being filled, and the thread.
         self._filling = Lock()
-        self._batch = Batch[T]()
+        self._batch: Batch[T] = Batch()
         self._queue: SimpleQueue[Batch[T] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         #: Held while anything is done to the disk.
@@ -195,7 +195,7 @@ class Committer(Generic[T]):
     def _commit(self, batch: Batch[T]) -> None:
         with self._filling:
             # From here on nobody joins it.
-            self._batch = Batch[T]()
+            self._batch = Batch()
         began_at = self._began_at = time.monotonic()
         try:
             with fork_gate:

@@ -29,16 +29,18 @@ class _Ticks:
         self._noise: Iterator[tuple[int]] = iter(())
 
     def take(self, micros: int) -> tuple[int, int]:
-        """Return the next stamp, and 64 random bits; the kernel is asked for it by the kilobyte."""
+        """Return the next stamp, and 64 random bits; the kernel is asked for them by the kilobyte."""
         tick = to_tick(micros)
         with self._lock:
-            # A frozen clock, or one that was set back, counts on from the last stamp.
-            self._last = max(tick, self._last + 1)
+            if tick <= self._last:
+                # A frozen clock, or one that was set back, counts on from the last stamp.
+                tick = self._last + 1
+            self._last = tick
             noise = next(self._noise, None)
             if noise is None:
                 self._noise = _NOISE.iter_unpack(urandom(1024))
                 noise = next(self._noise)
-            return self._last, noise[0]
+        return tick, noise[0]
 
 
 _ticks = PerProcess(_Ticks)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from mailnod.model import Observation, Overflow, Recorded
 from mailnod.store.database import OpenFile, end_transaction, get_primary_code, open_file, set_wal_mode
@@ -34,7 +35,9 @@ _CREATE = (
     f"CREATE TABLE IF NOT EXISTS hits (seq INTEGER PRIMARY KEY, {list_columns(OBSERVATION_COLUMNS)})",
     f"CREATE TABLE IF NOT EXISTS overflow ({list_columns(OVERFLOW_COLUMNS)}, PRIMARY KEY (id))",
 )
-_ROW = f"(?{', ?' * (len(OBSERVATION_COLUMNS) - 1)})"
+#: What stands for a value in a statement, where that is not the value as it is bound; see :func:`_bind`.
+_PLACES = {"link_index": "nullif(?, -1)", "url": "nullif(?, '')"}
+_ROW = f"({', '.join(_PLACES.get(name, '?') for name in OBSERVATION_COLUMNS)})"
 #: How many rows one statement writes, at most.
 _MAX_ROWS = 64
 
@@ -160,7 +163,8 @@ class _File:
 
     def _insert(self, rows: Sequence[Row]) -> None:
         if rows:
-            self._connection.execute(_make_insert(len(rows)), tuple(chain.from_iterable(rows)))
+            # Unlike execute(), this does not let go of the interpreter once more to ask for the number of the last row.
+            self._connection.executemany(_make_insert(len(rows)), (tuple(chain.from_iterable(map(_bind, rows))),))
 
     def is_in_place(self) -> bool:
         try:
@@ -180,6 +184,16 @@ class _File:
                 self._path.with_name(name).unlink()
         with contextlib.suppress(OSError):
             self._path.with_suffix(LOCK_SUFFIX).unlink()
+
+
+def _bind(row: Sequence[Any]) -> Row:
+    """Return the row of an observation in types that need no adapter.
+
+    For bytes, booleans and None the module looks for one each time, which takes longer than to bind the value.
+    """
+    id_, delivery_id, *others, link_index, url, checked = row
+    number = -1 if link_index is None else link_index
+    return (bytearray(id_), bytearray(delivery_id), *others, number, url or "", int(checked))
 
 
 def _is_full(error: sqlite3.Error | OSError) -> bool:

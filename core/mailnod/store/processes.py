@@ -39,7 +39,7 @@ class PerProcess(Generic[T]):
 
     def get(self) -> T:
         """Return this process's value."""
-        pid = os.getpid()
+        pid = fork_gate.pid
         try:
             return self._made[pid]
         except KeyError:
@@ -121,6 +121,8 @@ class ForkGate:
             self._changed.notify_all()
 
     def _reset(self) -> None:
+        #: The id of this process, which the kernel is asked for once in each and not at every hit.
+        self.pid = os.getpid()
         # It is entered again where garbage is collected while it is held.
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)

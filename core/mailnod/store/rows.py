@@ -134,19 +134,20 @@ def to_text(value: str) -> str:
 
 def write_observation(observation: Observation) -> tuple[Any, ...]:
     """Return the row of an observation, in the order of :data:`OBSERVATION_COLUMNS`."""
-    hit = observation.hit
+    id_, hit, delivery_id, checked = observation
+    kind, method, ip, user_agent, headers, received_at, link_index, url = hit
     return (
-        observation.id,
-        observation.delivery_id,
-        hit.kind,
-        to_text(hit.method),
-        _to_optional_text(hit.ip),
-        _to_optional_text(hit.user_agent),
-        None if hit.headers is None else _write_headers(tuple(hit.headers.items())),
-        to_micros(hit.received_at),
-        hit.link_index,
-        _to_optional_text(hit.url),
-        observation.checked,
+        id_,
+        delivery_id,
+        kind,
+        _to_optional_text(method),
+        _to_optional_text(ip),
+        _to_optional_text(user_agent),
+        None if headers is None else _write_headers(tuple(headers.items())),
+        to_micros(received_at),
+        link_index,
+        _to_optional_text(url),
+        checked,
     )
 
 

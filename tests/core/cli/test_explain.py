@@ -83,9 +83,8 @@ def test_hits_that_came_in_between_are_a_cause(
 ) -> None:
     """A revision that later hits brought says how many there were."""
     clock.advance(30)
-    later = replace(
-        script.observation, id=new_id(clock.now()), hit=replace(script.observation.hit, received_at=clock.now())
-    )
+    hit = script.observation.hit._replace(received_at=clock.now())
+    later = script.observation._replace(id=new_id(clock.now()), hit=hit)
     tracker.store.add_observations([later], settle_s=0)
     clock.advance(10)
     changed = replace(script.event.verdict, probability=97)

@@ -16,7 +16,7 @@ import pytest
 
 from contracts.store_contract import after, make_observation
 from mailnod.errors import StoreUnavailableError
-from mailnod.model import EventFilter, Observation
+from mailnod.model import HONEYPOT_INDEX, EventFilter, Observation
 from mailnod.store.drain import drain
 from mailnod.store.journal import Journal
 from mailnod.store.sqlite import SQLiteStore
@@ -112,6 +112,22 @@ def test_hits_that_are_handed_over_together_are_there_together(folder: Path, sto
     assert drain(folder, store, settle_s=0) == 3
     assert store.get_due(now=after(9)) == observations
     journal.close()
+
+
+def test_hits_of_every_form_come_back_as_they_were(folder: Path, store: SQLiteStore) -> None:
+    """What a hit does not have, the first link and the hidden one, and what was not checked, are the same after it."""
+    hits = [
+        make_observation(b"8 bytes.", at=after(0), link_index=None, url=None),
+        make_observation(b"8 bytes.", at=after(1), kind="click", link_index=0, url="https://example.com/"),
+        make_observation(b"8 bytes.", at=after(2), kind="click", link_index=HONEYPOT_INDEX, url=None),
+        make_observation(b"8 bytes.", at=after(3), ip=None, user_agent="", headers={})._replace(checked=False),
+    ]
+    journal = Journal(folder)
+    journal.append_all(hits)
+    journal.close()
+    found: list[Observation] = []
+    drain(folder, store, settle_s=0, on_recorded=found.append)
+    assert found == hits
 
 
 def test_hits_that_are_handed_over_are_told_of(folder: Path, store: SQLiteStore) -> None:

@@ -101,7 +101,7 @@ class Model:
             }
             hit = make_observation(delivery.id, at=at, ip=f"192.0.2.{pick.randint(1, 3)}", **pick.choice([{}, click]))
             if pick.random() < 0.2:
-                hit = replace(hit, id=pick.choice([pick.randbytes(16), b"\xff" * 8 + pick.randbytes(8)]))
+                hit = hit._replace(id=pick.choice([pick.randbytes(16), b"\xff" * 8 + pick.randbytes(8)]))
             new.append(hit)
         gone = set(self.removed)
         again = pick.sample(sorted(set(self.hits) - gone), min(len(self.hits) - len(gone), pick.randint(0, 2)))
@@ -220,7 +220,7 @@ class Model:
             assert [verdict for _, verdict in self.store.get_verdicts(id_)] == self.verdicts[id_]
             assert record.delivery == self.known.get(hit.delivery_id)
             if id_ in self.purged:
-                hit = replace(hit, hit=replace(hit.hit, ip=None, user_agent=None, headers=None))
+                hit = hit._replace(hit=hit.hit._replace(ip=None, user_agent=None, headers=None))
             assert record.observation == hit
         page = self.store.search_events(EventFilter(limit=7))
         paged = list(page.records)
