@@ -1,4 +1,4 @@
-"""What the program remembers from one run to the next: layout, appearance, recent files."""
+"""What the program remembers from one run to the next: layout, appearance, the preview's switches, recent files."""
 
 from __future__ import annotations
 
@@ -67,20 +67,26 @@ class Preferences:
             return geometry, state
         return None
 
-    def set_layout(self, geometry: QByteArray, state: QByteArray) -> None:
-        """Keep geometry and state of the window."""
+    def get_splitter(self) -> QByteArray:
+        """Return how the mail and its links share their room; empty where that is not known."""
+        splitter = self.settings.value("window/splitter")
+        return splitter if isinstance(splitter, QByteArray) else QByteArray()
+
+    def set_layout(self, geometry: QByteArray, state: QByteArray, splitter: QByteArray) -> None:
+        """Keep geometry and state of the window, and how the mail and its links share their room."""
         self.settings.setValue("window/geometry", geometry)
         self.settings.setValue("window/state", state)
+        self.settings.setValue("window/splitter", splitter)
 
     def forget_layout(self) -> None:
         """Let the next window look as the first one did."""
         self.settings.remove("window")
 
-    def get_flag(self, name: str, *, default: bool) -> bool:
-        """Return a switch of the window."""
-        value = self.settings.value(f"view/{name}")
-        return default if value is None else value in (True, "true")
+    def get_view(self, option: str) -> str:
+        """Return how the preview was switched; "" where that is not known."""
+        value = self.settings.value(f"view/{option}")
+        return value if isinstance(value, str) else ""
 
-    def set_flag(self, name: str, value: bool) -> None:
-        """Keep a switch of the window."""
-        self.settings.setValue(f"view/{name}", value)
+    def set_view(self, option: str, value: str) -> None:
+        """Keep how the preview is switched."""
+        self.settings.setValue(f"view/{option}", value)

@@ -28,6 +28,9 @@ class Actions(QObject):
     def __getitem__(self, name: str) -> QAction:
         return self._actions[name]
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._actions
+
     def __iter__(self) -> Iterator[QAction]:
         return iter(self._actions.values())
 
@@ -73,6 +76,19 @@ class Actions(QObject):
         self._actions[name] = action
         self._menus.setdefault(menu, []).append(name)
         return action
+
+    def adopt(self, name: str, action: QAction, *, menu: str, text: str, keys: str) -> None:
+        """Take in an action that Qt has made.
+
+        :param text: what it is called; what Qt calls it says too little outside of its menu.
+        """
+        action.setText(text)
+        action.setShortcut(QKeySequence(keys))
+        action.setObjectName(f"action-{name}")
+        action.setStatusTip(text)
+        self._window.addAction(action)
+        self._actions[name] = action
+        self._menus.setdefault(menu, []).append(name)
 
     def part(self, menu: str) -> None:
         """Draw a line in a menu below what was added so far."""

@@ -64,13 +64,20 @@ class MainWindow(QMainWindow):
         self._dock()
         self.actions_ = WindowActions(self)
         self._connect()
+        for item, action in (
+            (self.status.catcher, "catch"),
+            (self.status.collector, "simulated"),
+            (self.status.database, "database"),
+        ):
+            item.clicked.connect(self.actions_.actions[action].trigger)
         self._show_rewriter()
         self._show_catcher(None)
         self.status.database.show_state(self.tr("No database"), on=False, tip=self.tr("Open one with Ctrl+D"))
         self.status.collector.show_state(
             self.tr("Collector idle"), on=False, tip=self.tr("It starts with the first simulation")
         )
-        self._first_layout = self.saveState()
+        self._first_layout = self.saveState(), self.mail.splitter.saveState()
+        self.mail.splitter.restoreState(preferences.get_splitter())
         layout = preferences.get_layout()
         if layout is None or not (self.restoreGeometry(layout[0]) and self.restoreState(layout[1])):
             self.resize(1480, 940)
@@ -98,7 +105,9 @@ class MainWindow(QMainWindow):
     def reset_layout(self) -> None:
         """Put every part back where it was at first."""
         self.preferences.forget_layout()
-        self.restoreState(self._first_layout)
+        docks, splitter = self._first_layout
+        self.restoreState(docks)
+        self.mail.splitter.restoreState(splitter)
         QTimer.singleShot(0, self._hide_stale_tabs)
 
     def show_page(self, number: int) -> None:
@@ -174,7 +183,7 @@ class MainWindow(QMainWindow):
         self.stack.wishes_applied.connect(self._apply)
         self.overrides.wishes_changed.connect(lambda wishes, text: self._push(text, wishes))
         mail.refused_changed.connect(self._refuse)
-        mail.mime.save_requested.connect(self.actions_.save_part)
+        mail.mime.save_requested.connect(self.actions_.saver.save_part)
         mail.recipient_chosen.connect(lambda one: self.change_wishes(self.tr("Show another copy"), recipient=one))
         mail.link_offered.connect(self._offer)
         mail.preview.simulate_requested.connect(lambda _side, row, url: self._offer(row, url))
@@ -342,7 +351,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the layout, and end everything in the order in which it depends on each other."""
-        self.preferences.set_layout(self.saveGeometry(), self.saveState())
+        self.preferences.set_layout(self.saveGeometry(), self.saveState(), self.mail.splitter.saveState())
         self.catcher.stop()
         self.events.close()
         self.simulate.start_over()

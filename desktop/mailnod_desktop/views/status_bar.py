@@ -11,16 +11,15 @@ __all__ = ["StatusBar", "StatusItem"]
 
 
 class StatusItem(QWidget):
-    """A small picture with a few words; a click on it says more, or does what is to be done."""
+    """A small picture with a few words; a click on it does what is next to be done."""
 
     def __init__(self, picture: str, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._picture = picture
+        self._picture, self._name = picture, name
         self._on = False
         self._button = QToolButton()
         self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._button.setAutoRaise(True)
-        self._button.setAccessibleName(name)
         self._button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.clicked = self._button.clicked
         layout = QHBoxLayout(self)
@@ -34,6 +33,7 @@ class StatusItem(QWidget):
         """
         self._on = on
         self._button.setText(text)
+        self._button.setAccessibleName(f"{self._name}: {text}")
         self._button.setToolTip(tip or text)
         self.redraw()
 

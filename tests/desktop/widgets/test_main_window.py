@@ -21,9 +21,11 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QLineEdit,
+    QMenu,
     QPlainTextEdit,
     QScrollBar,
     QTextEdit,
+    QToolButton,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -35,6 +37,7 @@ from mailnod_desktop.services.demo import Demo, make_demo
 from mailnod_desktop.services.model import Mail, Wishes
 from mailnod_desktop.views.export import ExportDialog
 from mailnod_desktop.views.main_window import MainWindow
+from mailnod_desktop.views.palette import Palette
 from mailnod_desktop.views.rejudge import RejudgeDialog
 
 LIMIT_MS = 60_000
@@ -131,6 +134,46 @@ def test_whatever_somebody_acts_on_has_a_name(window: MainWindow, qtbot: QtBot, 
     windows = [one for one in QApplication.topLevelWidgets() if one.isVisible()]
     assert {ExportDialog, RejudgeDialog} <= {type(one) for one in windows}
     assert [name for one in windows for name in list_unnamed(one)] == []
+
+
+def test_every_action_has_a_menu_a_key_and_a_line_in_the_palette(window: MainWindow) -> None:
+    """Whatever can be done is in a menu and the palette, has a key of its own, and says what it does."""
+    actions = window.actions_.actions
+    keys = [action.shortcut().toString() for action in actions]
+    assert all(keys)
+    assert len(keys) == len(set(keys))
+    assert all(action.text() and action.statusTip() and actions.find_menu(action) for action in actions)
+    window.actions_.open_palette()
+    (palette,) = window.findChildren(Palette)
+    QTest.keyClicks(palette.line, "panel metrics")
+    assert "Panel: Metrics" in palette.list.item(0).text()
+    menus = {one for menu in window.menuBar().findChildren(QMenu) for one in menu.actions()}
+    assert set(actions) <= menus
+
+
+def test_switches_of_the_preview_are_remembered(window: MainWindow, preferences: Preferences, tmp_path: Path) -> None:
+    """Width, images, dark mode, marks and linked scrolling are as they were left, above the panes and in the menu."""
+    window.mail.preview.controls.width_chosen.emit(375)
+    window.mail.preview.controls.dark_chosen.emit("invert")
+    for name in ("images", "linked", "marks"):
+        window.actions_.actions[name].trigger()
+    window.close()
+    later = MainWindow(settings=Settings.from_mapping({}), keyring=None, preferences=preferences, scratch=tmp_path)
+    checked = {action.objectName().removeprefix("action-") for action in later.actions_.actions if action.isChecked()}
+    assert {"width-phone", "dark-invert", "marks"} <= checked
+    assert not {"width-desktop", "dark-off", "images", "linked"} & checked
+    later.close()
+    later.deleteLater()
+
+
+def test_parts_of_the_status_bar_do_what_is_next(window: MainWindow, qtbot: QtBot) -> None:
+    """A click on the catcher's part of the status bar starts it, and says so to a screen reader too."""
+    (item,) = window.status.catcher.findChildren(QToolButton)
+    assert item.accessibleName() == "SMTP catcher: SMTP off"
+    window.catcher.start(0)
+    assert item.accessibleName().startswith("SMTP catcher: SMTP 127.0.0.1:")
+    QTest.mouseClick(item, Qt.MouseButton.LeftButton)
+    assert window.catcher.port is None
 
 
 def read_mails(window: MainWindow, demo: Demo, tmp_path: Path) -> None:

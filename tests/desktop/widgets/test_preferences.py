@@ -45,16 +45,19 @@ def test_damaged_preferences_are_as_none(tmp_path: Path) -> None:
     assert preferences.appearance == "system"
     assert preferences.list_recent() == []
     assert preferences.get_layout() is None
+    assert preferences.get_splitter().isEmpty()
 
 
 def test_layout_and_switches_come_back(preferences: Preferences) -> None:
     """Geometry, panels, theme and switches are those of the last run."""
-    preferences.set_layout(QByteArray(b"geometry"), QByteArray(b"state"))
+    preferences.set_layout(QByteArray(b"geometry"), QByteArray(b"state"), QByteArray(b"splitter"))
     preferences.appearance = "dark"
-    preferences.set_flag("linked", False)
+    preferences.set_view("width", "phone")
     later = reopen(preferences)
     assert later.get_layout() == (QByteArray(b"geometry"), QByteArray(b"state"))
+    assert later.get_splitter() == QByteArray(b"splitter")
     assert later.appearance == "dark"
-    assert later.get_flag("linked", default=True) is False
+    assert later.get_view("width") == "phone"
+    assert later.get_view("dark") == ""
     later.forget_layout()
     assert later.get_layout() is None

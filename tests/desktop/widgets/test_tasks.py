@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 from pytestqt.qtbot import QtBot
 
@@ -79,13 +80,13 @@ def test_work_that_nobody_waits_for_is_not_begun(qtbot: QtBot) -> None:
     begun: list[int] = []
     results: list[int] = []
 
-    def work(number: int) -> int:
+    def work(number: int, _: threading.Event) -> int:
         begun.append(number)
         return number
 
     tasks.start("long", lambda _: go_on.wait(30), lambda _: None)
     for number in range(5):
-        tasks.start("one", lambda _, number=number: work(number), results.append)
+        tasks.start("one", partial(work, number), results.append)
     go_on.set()
     qtbot.waitUntil(lambda: bool(results))
     assert begun == results == [4]
