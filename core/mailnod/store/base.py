@@ -14,6 +14,7 @@ from mailnod.model import (
     EventFilter,
     EventPage,
     EventRecord,
+    KeptBody,
     Metrics,
     Observation,
     Overflow,
@@ -66,6 +67,14 @@ class Store(Protocol):
         """
         ...
 
+    def keep_bodies(self, bodies: Sequence[KeptBody]) -> None:
+        """Keep the HTML of deliveries for some days, what several of them share once.
+
+        Deliveries that are not known, that are suppressed or that have a body are passed over. A power cut may undo
+        the last ones.
+        """
+        ...
+
     # -- consent ------------------------------------------------------------------------------------------------------
 
     def record_consent(self, address: str, record: ConsentRecord) -> ConsentRecord:
@@ -74,7 +83,8 @@ class Store(Protocol):
         An axis that is None stays as :meth:`get_consent` has it for that purpose, read in the same transaction.
 
         Where an axis becomes DENIED, every delivery already sent to the address on that purpose or any other is
-        suppressed in the same transaction, shared bodies included. A record that denies both axes does so even where
+        suppressed in the same transaction, shared bodies included, and what was kept of the HTML of those that went to
+        nobody else is erased. A record that denies both axes does so even where
         they were denied before. A later grant lifts no suppression.
 
         :returns: the record as it was written, each axis resolved.
@@ -245,6 +255,10 @@ class Store(Protocol):
         """
         ...
 
+    def get_body(self, delivery_id: bytes) -> tuple[str, ...] | None:
+        """Return the HTML parts of a delivery as they were before they were edited; None where none are kept."""
+        ...
+
     def get_metrics(self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None) -> list[Metrics]:
         """Return counts from the rollups; "all" gives one line, always.
 
@@ -281,6 +295,14 @@ class Store(Protocol):
         :param after: the cursor of the call before; 0 begins at the oldest hit.
         :param limit: how many hits are looked at, in one transaction.
         :returns: how many hits were minimised, and the cursor for the next call; None where all were looked at.
+        """
+        ...
+
+    def erase_bodies(self, now: datetime, *, limit: int = 500) -> int:
+        """Erase the HTML of deliveries whose days are over; text that others still keep stays with them.
+
+        :param limit: of how many deliveries at most, in one transaction.
+        :returns: of how many it was erased.
         """
         ...
 

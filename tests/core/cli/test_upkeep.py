@@ -21,7 +21,7 @@ DAY_S = 86_400.0
 @pytest.mark.usefixtures("campaign")
 def test_sweep_erases_what_is_over(run: Run, clock: FrozenClock, tracker: Tracker) -> None:
     """Nothing goes before its time; after it the sweep says how much went."""
-    assert json.loads(run("sweep", "--json").stdout) == {"minimised": 0, "clean": True}
+    assert json.loads(run("sweep", "--json").stdout) == {"minimised": 0, "bodies": 0, "clean": True}
     clock.advance(29 * DAY_S)
     assert "The raw facts of 3 hits were erased." in run("sweep").stdout
     assert json.loads(run("events", "--json").stdout)[0]["user_agent"] is None

@@ -206,10 +206,13 @@ def test_schema_grows_beside_a_version_that_can_work_with_it(postgres: str) -> N
     url = make_database(postgres)
     with psycopg.connect(url, autocommit=True) as connection:
         migrate(connection)
-        wider = Migration(statements="ALTER TABLE mailnod.deliveries ADD COLUMN note text", works_with=1)
+        note = "ALTER TABLE mailnod.deliveries ADD COLUMN note text"
+        wider = Migration(statements=note, works_with=len(MIGRATIONS))
         migrate(connection, migrations=[*MIGRATIONS, wider])
         migrate(connection)
-        breaking = Migration(statements="ALTER TABLE mailnod.deliveries DROP COLUMN note", works_with=3)
+        breaking = Migration(
+            statements="ALTER TABLE mailnod.deliveries DROP COLUMN note", works_with=len(MIGRATIONS) + 2
+        )
         migrate(connection, migrations=[*MIGRATIONS, wider, breaking])
         with pytest.raises(StoreUnavailableError, match="upgrade Mailnod"):
             migrate(connection)
@@ -218,10 +221,7 @@ def test_schema_grows_beside_a_version_that_can_work_with_it(postgres: str) -> N
             migrate(connection, migrations=[*MIGRATIONS, wider, breaking, failing])
         assert connection.execute(
             "SELECT to_regclass('mailnod.half'), max(number) FROM mailnod.migrations"
-        ).fetchone() == (
-            None,
-            3,
-        )
+        ).fetchone() == (None, len(MIGRATIONS) + 2)
     drop_database(url)
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from contracts.bodies_contract import BodiesContract
 from contracts.retention_contract import RetentionContract
 from contracts.store_contract import StoreContract
 from mailnod.store.base import Store
 
 
-class TestPostgresStore(StoreContract, RetentionContract):
+class TestPostgresStore(StoreContract, RetentionContract, BodiesContract):
     """Every rule of the contract, on a server."""
 
     @pytest.fixture

@@ -272,8 +272,28 @@ CREATE TABLE mailnod.lease (
 );
 """
 
+_BODIES = """
+-- The HTML of mail as it was before it was edited, compressed already; what many deliveries share is kept once. hash is
+-- keyed, so that it tells nothing of what was erased.
+CREATE TABLE mailnod.bodies (
+    hash bytea PRIMARY KEY,
+    value bytea STORAGE EXTERNAL NOT NULL
+);
+
+CREATE TABLE mailnod.kept_bodies (
+    delivery_id bytea PRIMARY KEY REFERENCES mailnod.deliveries (id) ON DELETE CASCADE,
+    body bytea NOT NULL REFERENCES mailnod.bodies (hash),
+    erase_at bigint NOT NULL
+);
+CREATE INDEX kept_bodies_by_body ON mailnod.kept_bodies (body);
+CREATE INDEX kept_bodies_by_end ON mailnod.kept_bodies (erase_at);
+"""
+
 #: Every migration in order; the schema's version is their number. What is released here is never edited.
-MIGRATIONS: tuple[Migration, ...] = (Migration(statements=_FIRST, works_with=1),)
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(statements=_FIRST, works_with=1),
+    Migration(statements=_BODIES, works_with=1),
+)
 
 
 def migrate(connection: psycopg.Connection[Any], *, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -16,6 +16,7 @@ from mailnod.model import (
     EventFilter,
     EventPage,
     EventRecord,
+    KeptBody,
     Metrics,
     Observation,
     Overflow,
@@ -27,7 +28,9 @@ from mailnod.model import (
 )
 from mailnod.store.addresses import hash_address
 from mailnod.store.base import WORKER_LEASE, GroupBy
+from mailnod.store.bodies import pack
 from mailnod.store.circuit import Circuit
+from mailnod.store.postgres import bodies as originals
 from mailnod.store.postgres import consents, events, lease, links, locks, retention, rollups
 from mailnod.store.postgres import deliveries as sent
 from mailnod.store.postgres import observations as hits
@@ -68,6 +71,8 @@ class PostgresStore:
     ) -> None:
         self._server = Server(url, read_only=read_only, timeout_s=timeout_s)
         self._sending = Circuit(pause_s=_SEND_PAUSE_S, monotonic=monotonic)
+        #: Of its own, because mail is tracked whether its body can be kept or not.
+        self._keeping = Circuit(pause_s=_SEND_PAUSE_S, monotonic=monotonic)
         #: The store's own key, which never changes.
         self._key: bytes | None = None
 
@@ -84,6 +89,13 @@ class PostgresStore:
         # Should the power fail, the delivery is there and says "prepared", which loses no hit and no consent.
         with self._sending.guard(), self._server.write(durable=False, patience_s=_SEND_PATIENCE_S) as connection:
             sent.set_states(connection, ids, state, at=at)
+
+    def keep_bodies(self, bodies: Sequence[KeptBody]) -> None:
+        """Keep the HTML of deliveries for some days."""
+        # To compress takes longer than to write, and nobody waits for it.
+        packed = pack(bodies)
+        with self._keeping.guard(), self._server.write(durable=False, patience_s=_SEND_PATIENCE_S) as connection:
+            originals.keep_bodies(connection, bodies, packed, key=self._get_key(connection))
 
     # -- consent ------------------------------------------------------------------------------------------------------
 
@@ -223,6 +235,12 @@ class PostgresStore:
                 connection, message_id=message_id, recipient=hashed, before_id=before_id, limit=_cap(limit)
             )
 
+    def get_body(self, delivery_id: bytes) -> tuple[str, ...] | None:
+        """Return the HTML parts of a delivery as they were before they were edited."""
+        with self._server.read() as connection:
+            kept = originals.get_kept_body(connection, delivery_id)
+        return None if kept is None else kept.parts
+
     def get_metrics(self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None) -> list[Metrics]:
         """Return counts from the rollups."""
         with self._server.read() as connection:
@@ -245,6 +263,11 @@ class PostgresStore:
             return retention.minimise(
                 connection, cutoff, cutoffs=cutoffs, name_network=name_network, key=key, after=after, limit=limit
             )
+
+    def erase_bodies(self, now: datetime, *, limit: int = 500) -> int:
+        """Erase the HTML of deliveries whose days are over."""
+        with self._server.write() as connection:
+            return originals.erase_bodies(connection, now, limit=_cap(limit))
 
     def get_traces(self, observation_id: bytes) -> Traces | None:
         """Return what stayed of a minimised hit; None where it was not minimised."""
