@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import quantiles
 from time import perf_counter, thread_time
@@ -19,9 +20,11 @@ from time import perf_counter, thread_time
 from benchmarks.store_world import BEGIN, CAMPAIGNS, YEAR_S, World, fill_by_store, fill_in_bulk
 
 from mailnod.model import Classification, EventFilter, Term
+from mailnod.report.shortcuts import read_rollups
 from mailnod.store.base import GroupBy
 from mailnod.store.rollups import MEASURES
 from mailnod.store.sqlite import SQLiteStore
+from mailnod.store.tables import FILL_BREAKDOWNS
 
 EVENTS = 1_000_000
 #: How many events the real writers put into a store whose bytes are counted.
@@ -106,6 +109,7 @@ def _count(connection: sqlite3.Connection) -> None:
             f"INSERT INTO rollups SELECT {scope}, {key}, 0, 0, 0, {', '.join(columns)} {source} "
             f"WHERE {where} GROUP BY {key}"
         )
+    connection.executescript(FILL_BREAKDOWNS)
 
 
 def _print_bytes(store: SQLiteStore, path: Path, events: int) -> None:
@@ -146,6 +150,12 @@ def _print_queries(store: SQLiteStore) -> None:
     scopes: tuple[GroupBy, ...] = ("all", "message", "campaign", "route", "link", "hour")
     for by in scopes:
         _time(f"stats by {by}", lambda by=by: store.get_metrics(by=by, limit=50), STATS_MS)  # type: ignore[misc]
+    for field, value in (("campaign", "campaign 7"), ("route", "news"), ("link", "https://shop.example/offers/7/3")):
+        wanted = EventFilter(test=False, terms=(Term(field=field, values=(value,)),))  # type: ignore[arg-type]
+        for by in ("all", "hour", "link") if field != "link" else ("all",):
+            ask = partial(read_rollups, store, wanted, by=by, limit=50)
+            assert ask()
+            _time(f"stats {field}:... by {by}", ask, STATS_MS)
     keys = {by: [line.key for line in store.get_metrics(by=by, limit=1_000)] for by in scopes[1:]}
     for by in scopes[1:]:
         later = lambda by=by: store.get_metrics(by=by, limit=50, before=pick.choice(keys[by]))  # noqa: E731

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from mailnod.model import (
+    BreakdownLine,
     Consent,
     ConsentRecord,
     Delivery,
@@ -24,6 +25,7 @@ from mailnod.model import (
     Verdict,
     Window,
 )
+from mailnod.store.rollups import BreakdownOf, CellBy
 
 __all__ = ["ARCHIVE_LEASE", "REJUDGE_LEASE", "WORKER_LEASE", "GroupBy", "Store"]
 
@@ -259,7 +261,30 @@ class Store(Protocol):
         """Return the HTML parts of a delivery as they were before they were edited; None where none are kept."""
         ...
 
-    def get_metrics(self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None) -> list[Metrics]:
+    def get_breakdown(
+        self,
+        of: BreakdownOf,
+        name: str,
+        *,
+        by: CellBy,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+    ) -> list[BreakdownLine]:
+        """Return the counts of one campaign or route from the rollups: its hours, the newest first, or its links.
+
+        Links with most events come first, and opens, which have none, are in no line; nor is a line without events.
+        Tests are left out, and what lies in an archive is not. Keys are those of :meth:`get_metrics`.
+
+        :param since: the first hour that is asked for, and ``until`` the first one that is not; each begins then. Only
+            ``by="hour"`` knows them.
+        :param limit: how many lines, 1 to 10,000, and the nearest of them where it is outside.
+        """
+        ...
+
+    def get_metrics(
+        self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None, key: str | None = None
+    ) -> list[Metrics]:
         """Return counts from the rollups; "all" gives one line, always.
 
         Campaigns and routes with most deliveries, and then events, come first, links with most clicks, messages and
@@ -272,6 +297,7 @@ class Store(Protocol):
 
         :param limit: how many lines, 1 to 10,000, and the nearest of them where it is outside.
         :param before: the key of the last line that was seen, to go on after it; None begins with the first.
+        :param key: the only line that is asked for; None asks for all of them.
         """
         ...
 

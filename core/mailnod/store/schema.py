@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailnod.errors import StoreUnavailableError
-from mailnod.store.tables import BODIES, FIRST
+from mailnod.store.tables import BODIES, BREAKDOWNS, FILL_BREAKDOWNS, FIRST
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -60,6 +60,7 @@ def _split(script: str) -> Iterator[str]:
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(_create_tables, works_with=1),
     Migration(lambda database: _run(database, BODIES), works_with=1),
+    Migration(lambda database: _run(database, BREAKDOWNS + FILL_BREAKDOWNS), works_with=3),
 )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mailnod.errors import StoreError, StoreUnavailableError
 from mailnod.model import (
+    BreakdownLine,
     Consent,
     ConsentRecord,
     Delivery,
@@ -34,6 +35,7 @@ from mailnod.store import overflow as counts
 from mailnod.store.base import WORKER_LEASE, GroupBy
 from mailnod.store.circuit import Circuit
 from mailnod.store.database import Database, OpenFile, open_file
+from mailnod.store.rollups import BreakdownOf, CellBy
 
 __all__ = ["SQLiteStore"]
 
@@ -232,10 +234,26 @@ class SQLiteStore:
             kept = originals.get_kept_body(connection, delivery_id)
         return None if kept is None else kept.parts
 
-    def get_metrics(self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None) -> list[Metrics]:
+    def get_breakdown(
+        self,
+        of: BreakdownOf,
+        name: str,
+        *,
+        by: CellBy,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+    ) -> list[BreakdownLine]:
+        """Return the counts of one campaign or route apart by hours or links, from the rollups."""
+        with self._database.read() as connection:
+            return lines.get_breakdown(connection, of, name, by=by, since=since, until=until, limit=_cap(limit))
+
+    def get_metrics(
+        self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None, key: str | None = None
+    ) -> list[Metrics]:
         """Return counts from the rollups."""
         with self._database.read() as connection:
-            return lines.get_metrics(connection, by=by, limit=_cap(limit), before=before)
+            return lines.get_metrics(connection, by=by, limit=_cap(limit), before=before, key=key)
 
     # -- retention ----------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,11 @@
 """The tables of the SQLite store, as the statements of its migrations."""
 
+# ruff: noqa: S608
+# Statements are put together from constants alone.
+
 from __future__ import annotations
 
-__all__ = ["BODIES", "FIRST"]
+__all__ = ["BODIES", "BREAKDOWNS", "FILL_BREAKDOWNS", "FIRST"]
 
 #: All that there was in the beginning.
 FIRST = """
@@ -298,3 +301,49 @@ CREATE TABLE kept_bodies (
 CREATE INDEX kept_bodies_by_body ON kept_bodies (body_id);
 CREATE INDEX kept_bodies_by_end ON kept_bodies (erase_at);
 """
+
+#: The hours and links of each campaign and route: scope and name as in rollups, by and key as those of an hour or link
+#: there.
+BREAKDOWNS = """
+CREATE TABLE breakdowns (
+    scope INTEGER NOT NULL,
+    name INTEGER NOT NULL,
+    by INTEGER NOT NULL,
+    key INTEGER NOT NULL,
+    human_opens INTEGER NOT NULL,
+    human_opens_unique INTEGER NOT NULL,
+    human_clicks INTEGER NOT NULL,
+    human_clicks_unique INTEGER NOT NULL,
+    machine_opens INTEGER NOT NULL,
+    machine_clicks INTEGER NOT NULL,
+    PRIMARY KEY (scope, name, by, key)
+) STRICT, WITHOUT ROWID;
+"""
+
+_MICROS = "((e.slot >> 12) + 1577836800000000)"
+_HOUR = f"({_MICROS} - (({_MICROS} % 3600000000) + 3600000000) % 3600000000) / 3600000000"
+
+
+def _fill(scope: int, name: str, by: int, key: str) -> str:
+    def count(what: str, who: str, kind: int) -> str:
+        return f"count({what}) FILTER (WHERE {who} AND o.kind = {kind})"
+
+    person, machine, mail = "NOT v.machine", "v.machine", "DISTINCT o.delivery"
+    return f"""
+        INSERT INTO breakdowns
+        SELECT {scope}, {name}, {by}, {key} AS of_key,
+            {count("*", person, 0)}, {count(mail, person, 0)}, {count("*", person, 1)}, {count(mail, person, 1)},
+            {count("*", machine, 0)}, {count("*", machine, 1)}
+        FROM events AS e JOIN observations AS o ON o.slot = e.slot JOIN verdicts AS v ON v.id = e.verdict_id
+        JOIN mailings AS m ON m.id = e.mailing_id
+        WHERE NOT m.test AND (v.machine OR v.counts_for_metrics) AND {name} IS NOT NULL AND of_key IS NOT NULL
+        GROUP BY {name}, of_key;
+    """
+
+
+#: Counts what was published before there were breakdowns.
+FILL_BREAKDOWNS = "".join(
+    _fill(scope, name, by, key)
+    for scope, name in ((2, "m.campaign_id"), (3, "m.route_id"))
+    for by, key in ((4, "o.link_id"), (5, _HOUR))
+)

@@ -58,6 +58,7 @@ def test_statistics_span_archive_and_store(run: Run, clock: FrozenClock, tmp_pat
     (month,) = json.loads(run("stats", "--archive", folder, "--by", "month", "--json").stdout)
     (counted,) = json.loads(run("stats", "--json").stdout)
     assert month["key"] in run("stats", "--archive", folder).stdout
+    assert month.pop("source") == "archive"
     assert month.items() - {("key", month["key"])} <= counted.items()
     assert "genuine" in run("stats", "--archive", folder, "--by", "class").stdout
     assert "--by month needs a QUERY" in run("stats", "--by", "month").stderr

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts.store_contract import make_delivery
+from contracts.breakdown_contract import fill
+from contracts.store_contract import after, make_delivery, make_observation, make_verdict
 from mailnod.errors import StoreUnavailableError
 from mailnod.store.schema import MIGRATIONS, Migration, migrate
 from mailnod.store.sqlite import SQLiteStore
@@ -213,3 +216,23 @@ def test_another_program_s_database_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError, match="another program"):
         SQLiteStore(path).add_deliveries([make_delivery()])
     assert path.read_bytes() == before
+
+
+def test_breakdowns_of_older_stores_are_counted(tmp_path: Path) -> None:
+    """A store from before there were breakdowns has them afterwards, as if it had counted all along."""
+    path = tmp_path / "mailnod.db"
+    store = SQLiteStore(path)
+    _, hits = fill(store)
+    store.publish([(hits[0], make_verdict(machine=True))], now=after(2e6))
+    early = make_observation(store.get_deliveries()[1].id, at=datetime(1969, 12, 31, 23, 30, tzinfo=UTC))
+    store.add_observations([early], settle_s=0)
+    store.publish([(early, make_verdict())], now=after(2e6))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        query = "SELECT * FROM breakdowns WHERE human_opens + human_clicks + machine_opens + machine_clicks > 0"
+        before = connection.execute(query).fetchall()
+        connection.executescript(
+            "DROP TABLE breakdowns; DELETE FROM migrations WHERE number > 2; PRAGMA user_version = 2"
+        )
+        store.close()
+        SQLiteStore(path).get_deliveries()
+        assert connection.execute(query).fetchall() == before != []

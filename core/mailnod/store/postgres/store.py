@@ -9,6 +9,7 @@ from datetime import datetime
 
 from mailnod.errors import StoreUnavailableError
 from mailnod.model import (
+    BreakdownLine,
     Consent,
     ConsentRecord,
     Delivery,
@@ -36,6 +37,7 @@ from mailnod.store.postgres import deliveries as sent
 from mailnod.store.postgres import observations as hits
 from mailnod.store.postgres import overflow as counts
 from mailnod.store.postgres.server import Connection, Server
+from mailnod.store.rollups import BreakdownOf, CellBy
 
 __all__ = ["PostgresStore"]
 
@@ -241,10 +243,26 @@ class PostgresStore:
             kept = originals.get_kept_body(connection, delivery_id)
         return None if kept is None else kept.parts
 
-    def get_metrics(self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None) -> list[Metrics]:
+    def get_breakdown(
+        self,
+        of: BreakdownOf,
+        name: str,
+        *,
+        by: CellBy,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+    ) -> list[BreakdownLine]:
+        """Return the counts of one campaign or route apart by hours or links, from the rollups."""
+        with self._server.read() as connection:
+            return rollups.get_breakdown(connection, of, name, by=by, since=since, until=until, limit=_cap(limit))
+
+    def get_metrics(
+        self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None, key: str | None = None
+    ) -> list[Metrics]:
         """Return counts from the rollups."""
         with self._server.read() as connection:
-            return rollups.get_metrics(connection, by=by, limit=_cap(limit), before=before)
+            return rollups.get_metrics(connection, by=by, limit=_cap(limit), before=before, key=key)
 
     # -- retention ----------------------------------------------------------------------------------------------------
 
