@@ -237,7 +237,7 @@ class Store(Protocol):
         ...
 
     def get_verdicts(self, observation_id: bytes) -> list[tuple[datetime, Verdict]]:
-        """Return every verdict on an observation, oldest first, with the time of its publication."""
+        """Return every verdict on an observation, oldest first, with the millisecond of its publication."""
         ...
 
     def get_deliveries(

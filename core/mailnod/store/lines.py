@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from mailnod.model import BreakdownLine, Metrics
+from mailnod.store.messages import get_messages, move_messages
 from mailnod.store.rollups import (
     CELL_MEASURES,
     MEASURES,
@@ -47,7 +48,6 @@ _KEYS = {
 }
 _NAMES = {
     "all": "'' FROM rollups AS r",
-    "message": "d.message_id FROM rollups AS r JOIN deliveries AS d ON d.seq = r.key",
     "campaign": "n.name FROM rollups AS r JOIN names AS n ON n.id = r.key",
     "route": "n.name FROM rollups AS r JOIN names AS n ON n.id = r.key",
     "link": "l.value FROM rollups AS r INDEXED BY rollups_of_links CROSS JOIN links AS l ON l.id = r.key",
@@ -57,7 +57,6 @@ _NAMES = {
 _LARGEST = ("r.deliveries", "r.observed_opens + r.observed_clicks", "-r.key")
 _ORDERS = {"campaign": _LARGEST, "route": _LARGEST, "link": ("r.observed_clicks", "r.key")}
 _NEWEST = ("r.key",)
-
 
 _EVENTS = "(r.human_opens + r.human_clicks + r.machine_opens + r.machine_clicks)"
 #: How lines of a breakdown are named, and what comes first.
@@ -80,7 +79,7 @@ class Lines:
 
     def write(self) -> None:
         """Add what was gathered to the stored counts."""
-        rows, cells = list[tuple[int, ...]](), list[tuple[int, ...]]()
+        rows, cells, messages = list[tuple[int, ...]](), list[tuple[int, ...]](), list[tuple[int, list[int]]]()
         keys: dict[Group, tuple[int, int]] = {}
 
         def find(scope: str, name: str) -> tuple[int, int]:
@@ -95,8 +94,11 @@ class Lines:
                 continue
             if isinstance(line, Cell):
                 cells.append((*find(line.of, line.name), *find(line.by, line.key), *row))
+            elif line[0] == "message":
+                messages.append((find(*line)[1], row))
             else:
                 rows.append((*find(*line), *row))
+        move_messages(self._connection, messages)
         self._connection.executemany(_MOVE, rows)
         self._connection.executemany(_MOVE_CELL, cells)
         self._deltas.clear()
@@ -144,6 +146,8 @@ def get_metrics(
     :param before: the key of a line, after which to go on; None begins with the first.
     :param key: the only line that is asked for; None asks for all.
     """
+    if by == "message":
+        return get_messages(connection, limit=limit, before=before, key=key)
     order = _ORDERS.get(by, _NEWEST)
     # Bound, the scope would hide from SQLite that the index of links may be used.
     where, values = f"r.scope = {_SCOPES[by]}", list[object]()

@@ -52,7 +52,7 @@ class Cell(NamedTuple):
 #: What is counted of a delivery for all the lines that it belongs to as a whole.
 WHOLE: Group = ("delivery", "")
 
-#: Every count of a line.
+#: Every count of a line. Their order is written down in stores: new ones come behind.
 MEASURES = tuple(field.name for field in fields(Metrics) if field.name != "key")
 #: Every count of a line of a breakdown.
 CELL_MEASURES = tuple(field.name for field in fields(BreakdownLine) if field.name != "key")

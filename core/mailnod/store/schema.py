@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailnod.errors import StoreUnavailableError
-from mailnod.store.tables import BODIES, BREAKDOWNS, FILL_BREAKDOWNS, FIRST
+from mailnod.store.messages import pack_messages
+from mailnod.store.tables import BODIES, BREAKDOWNS, FILL_BREAKDOWNS, FIRST, SMALLER
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -41,6 +42,11 @@ def _create_tables(database: Database) -> None:
     database.execute("INSERT INTO meta (name, value) VALUES ('recipient_key', ?)", [secrets.token_bytes(32)])
 
 
+def _make_smaller(database: Database) -> None:
+    _run(database, SMALLER)
+    pack_messages(database.conn)
+
+
 def _run(database: Database, script: str) -> None:
     for statement in _split(script):
         database.execute(statement)
@@ -61,6 +67,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(_create_tables, works_with=1),
     Migration(lambda database: _run(database, BODIES), works_with=1),
     Migration(lambda database: _run(database, BREAKDOWNS + FILL_BREAKDOWNS), works_with=3),
+    Migration(_make_smaller, works_with=4),
 )
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BODIES", "BREAKDOWNS", "FILL_BREAKDOWNS", "FIRST"]
+__all__ = ["BODIES", "BREAKDOWNS", "FILL_BREAKDOWNS", "FIRST", "SMALLER"]
 
 #: All that there was in the beginning.
 FIRST = """
@@ -347,3 +347,13 @@ FILL_BREAKDOWNS = "".join(
     for scope, name in ((2, "m.campaign_id"), (3, "m.route_id"))
     for by, key in ((4, "o.link_id"), (5, _HOUR))
 )
+
+#: The rollups of messages, packed (store/messages.py); message as in deliveries. From here on, delays are milliseconds.
+SMALLER = """
+CREATE TABLE message_counts (
+    message INTEGER PRIMARY KEY,
+    counts BLOB NOT NULL
+) STRICT;
+UPDATE events SET delay = delay / 1000;
+UPDATE revised SET delay = delay / 1000;
+"""
