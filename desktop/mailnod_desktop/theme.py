@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, fields
+from functools import cache, lru_cache
+from pathlib import Path
 
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QAction, QColor, QFont, QFontDatabase, QIcon, QPalette
+from PySide6.QtWidgets import QAbstractButton, QApplication
 
 from mailnod.model import Classification
 
-__all__ = ["DARK", "LIGHT", "Theme", "apply_theme", "get_theme", "icon", "make_mono_font"]
+__all__ = ["DARK", "LIGHT", "Theme", "apply_theme", "get_theme", "icon", "make_mono_font", "make_window_icon"]
 
 _UI_FONTS = ("Inter", "Inter Variable", "Segoe UI Variable", "Cantarell", "Noto Sans", "DejaVu Sans")
 _MONO_FONTS = ("JetBrains Mono", "Cascadia Mono", "Noto Sans Mono", "DejaVu Sans Mono")
@@ -75,14 +76,14 @@ LIGHT = Theme(
     added="#dcf5e3",
     removed="#fde2e2",
     classes={
-        Classification.GENUINE: "#1a7f43",
+        Classification.GENUINE: "#146b38",
         Classification.IMAGE_PROXY: "#2563c0",
         Classification.PRIVACY_PROXY: "#7440b8",
-        Classification.SECURITY_SCANNER: "#b35900",
+        Classification.SECURITY_SCANNER: "#934700",
         Classification.LINK_PREVIEW_BOT: "#b0286e",
         Classification.GENERIC_BOT: "#5b6470",
         Classification.SUSPICIOUS: "#b42332",
-        Classification.UNVERIFIED_CLICK: "#0b7a86",
+        Classification.UNVERIFIED_CLICK: "#07636d",
     },
 )
 
@@ -127,11 +128,14 @@ def get_theme() -> Theme:
 
 def apply_theme(application: QApplication, theme: Theme) -> None:
     """Give the application a theme's palette, fonts and style sheet."""
+    before = get_theme()
     application.setProperty("mailnod_theme", theme.name)
     application.setStyle("Fusion")
     application.setFont(_make_font(_UI_FONTS, QFont.StyleHint.SansSerif, 9.5))
     application.setPalette(_make_palette(theme))
     application.setStyleSheet(_STYLE.format(theme=theme))
+    if before is not theme:
+        _redraw_icons(before, theme)
 
 
 def make_mono_font(size: float = 9.0) -> QFont:
@@ -146,10 +150,35 @@ def icon(name: str, colour: str | None = None) -> QIcon:
     :param colour: ``#rrggbb``; None takes the colour of text.
     """
     theme = get_theme()
-    return _draw_icon(name, colour or theme.text, theme.muted)
+    drawn = _draw_icon(name, colour or theme.text, theme.muted)
+    _drawings()[drawn.cacheKey()] = (name, colour or theme.text)
+    return drawn
 
 
-@lru_cache(maxsize=512)
+def make_window_icon() -> QIcon:
+    """Return the program's own icon."""
+    return QIcon(str(Path(__file__).with_name("mailnod-desktop.svg")))
+
+
+@lru_cache(maxsize=1)
+def _drawings() -> dict[int, tuple[str, str]]:
+    """Return what each icon that was drawn shows, and in which colour, by the key that all its copies share."""
+    return {}
+
+
+def _redraw_icons(before: Theme, after: Theme) -> None:
+    """Draw the icons of all buttons and actions in the colours that take the place of those they have."""
+    colours = {getattr(before, field.name): getattr(after, field.name) for field in fields(Theme)[2:-1]}
+    for widget in QApplication.allWidgets():
+        for target in (widget, *widget.actions()):
+            if isinstance(target, QAbstractButton | QAction):
+                name, colour = _drawings().get(target.icon().cacheKey(), ("", ""))
+                # What has the new colours already was drawn by its owner.
+                if colour in colours:
+                    target.setIcon(icon(name, colours[colour]))
+
+
+@cache
 def _draw_icon(name: str, colour: str, disabled: str) -> QIcon:
     # It takes a tenth of a second to import, and some windows have no icon.
     import qtawesome
@@ -204,7 +233,7 @@ def _make_palette(theme: Theme) -> QPalette:
 
 _STYLE = """
 QToolTip {{ color: {theme.text}; background: {theme.panel}; border: 1px solid {theme.border}; padding: 3px 5px; }}
-QToolBar {{ border: 0; border-bottom: 1px solid {theme.border}; padding: 3px 6px; spacing: 3px; }}
+QToolBar {{ border: 0; border-bottom: 1px solid {theme.border}; padding: 1px 6px; spacing: 2px; }}
 QStatusBar {{ border-top: 1px solid {theme.border}; }}
 QStatusBar::item {{ border: 0; }}
 QMainWindow::separator {{ background: {theme.border}; width: 1px; height: 1px; }}
@@ -212,14 +241,14 @@ QMainWindow::separator:hover {{ background: {theme.accent}; }}
 QHeaderView::section {{ background: {theme.panel}; color: {theme.muted}; border: 0;
     border-bottom: 1px solid {theme.border}; padding: 4px 8px; }}
 QTableView, QTreeView, QListView, QPlainTextEdit, QTextEdit {{ border: 0; background: {theme.base}; }}
-QTabBar::tab {{ padding: 6px 12px; border: 0; border-bottom: 2px solid transparent; color: {theme.muted}; }}
+QTabBar::tab {{ padding: 5px 12px; border: 0; border-bottom: 2px solid transparent; color: {theme.muted}; }}
 QTabBar::tab:selected {{ color: {theme.text}; border-bottom: 2px solid {theme.accent}; }}
 QTabBar::tab:hover {{ color: {theme.text}; }}
 QTabWidget::pane {{ border: 0; border-top: 1px solid {theme.border}; }}
-QDockWidget::title {{ padding: 5px 8px; background: {theme.window}; }}
-QLineEdit, QComboBox, QSpinBox {{ padding: 3px 6px; border: 1px solid {theme.border}; border-radius: 5px;
+QDockWidget::title {{ padding: 4px 8px; background: {theme.window}; }}
+QLineEdit {{ padding: 3px 6px; border: 1px solid {theme.border}; border-radius: 5px;
     background: {theme.base}; color: {theme.text}; min-height: 18px; }}
-QLineEdit:focus, QComboBox:focus, QSpinBox:focus {{ border: 1px solid {theme.accent}; }}
+QLineEdit:focus {{ border: 1px solid {theme.accent}; }}
 QComboBox QAbstractItemView {{ background: {theme.base}; border: 1px solid {theme.border}; }}
 QPushButton, QToolButton {{ padding: 4px 9px; border: 1px solid transparent; border-radius: 5px; }}
 QPushButton {{ border: 1px solid {theme.border}; background: {theme.base}; }}

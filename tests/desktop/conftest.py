@@ -33,3 +33,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.pluginmanager.hasplugin("pytestqt.plugin"):
         for item in items:
             item.add_marker(pytest.mark.qt_log_level_fail("WARNING"))
+            # What the offscreen platform says of itself is about no code of ours.
+            item.add_marker(pytest.mark.qt_log_ignore("This plugin does not support", extend=True))

@@ -77,8 +77,15 @@ def list_tree() -> set[str]:
 
 def test_wheel_holds_the_tree(wheel: Path) -> None:
     """Every file of the packages is in the wheel, and nothing else but its metadata."""
-    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name and ".data/" not in name}
     assert names == list_tree()
+
+
+def test_desktop_finds_the_inspector(wheel: Path) -> None:
+    """The entry for the desktop's menus and its icon go where desktops look for them."""
+    names = [name.partition(".data/data/share/")[2] for name in zipfile.ZipFile(wheel).namelist()]
+    assert "applications/mailnod-desktop.desktop" in names
+    assert "icons/hicolor/scalable/apps/mailnod-desktop.svg" in names
 
 
 def test_wheel_is_typed_and_licensed(wheel: Path) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
-from mailnod.cli.output import format_time, print_json, print_table, to_plain
+from mailnod.cli.output import format_time, print_json, print_table
 from mailnod.model import ConsentRecord, ConsentState
+from mailnod.report.plain import to_plain
 
 __all__ = ["consent"]
 

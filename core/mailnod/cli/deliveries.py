@@ -8,8 +8,9 @@ import click
 
 from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
 from mailnod.cli.ids import read_id
-from mailnod.cli.output import clean, count, format_time, make_console, make_table, print_json, stack, to_plain
+from mailnod.cli.output import clean, count, format_time, make_console, make_table, print_json, stack
 from mailnod.model import Delivery, Mode
+from mailnod.report.plain import to_plain
 
 __all__ = ["deliveries"]
 

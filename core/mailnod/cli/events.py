@@ -3,62 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime
 
 import click
 
 from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
-from mailnod.cli.exporting import export_options, read_export, write_rows
+from mailnod.cli.exporting import export_options, read_export, write_export
 from mailnod.cli.ids import read_id
-from mailnod.cli.output import clean, count, format_time, make_console, print_json, to_plain
+from mailnod.cli.output import clean, count, format_time, make_console, print_json
 from mailnod.cli.times import read_time
 from mailnod.cli.waiting import describe_waiting
 from mailnod.errors import QueryError
-from mailnod.model import Classification, Delivery, EventFilter, EventPage, EventRecord, Hit, Kind
+from mailnod.model import Classification, EventFilter, EventPage, EventRecord, Kind
 from mailnod.query import parse_query
+from mailnod.report.plain import to_plain
+from mailnod.report.rows import COLUMNS, describe_hit, describe_mail, list_columns, list_events
 from mailnod.store.base import Store
 
-__all__ = ["events", "list_events", "read_query"]
-
+__all__ = ["events", "read_query"]
 
 #: For so long a search of rare events goes on before it says how far back it came.
 _PATIENCE_S = 3.0
-_PAGE = 1_000
-
-#: The columns of an export, in this order; new ones come behind them.
-COLUMNS = (
-    "id",
-    "occurred_at",
-    "type",
-    "recipient",
-    "recipients",
-    "subject",
-    "message_id",
-    "campaign",
-    "route",
-    "tags",
-    "test",
-    "url",
-    "link_index",
-    "machine",
-    "classification",
-    "probability",
-    "counts_for_metrics",
-    "first",
-    "seq",
-    "proxy_type",
-    "device_type",
-    "client_type",
-    "client_name",
-    "reason_codes",
-    "ruleset",
-    "honeypot",
-    "method",
-    "ip",
-    "user_agent",
-)
 
 
 @click.command()
@@ -134,7 +100,7 @@ def events(
     )
     wanted = read_query(" ".join(query), now, wanted)
     if export is not None:
-        write_rows(export, COLUMNS, map(_list_columns, list_events(cli.reader, wanted, limit=limit)), what="event")
+        write_export(export, COLUMNS, map(list_columns, list_events(cli.reader, wanted, limit=limit)), what="event")
         return
     limit = limit or 50
     found, page = _search(cli.reader, wanted, limit=limit)
@@ -158,21 +124,6 @@ def events(
         click.echo(f"{waiting[0].upper()}{waiting[1:]}.")
 
 
-def list_events(store: Store, wanted: EventFilter, *, limit: int | None) -> Iterator[EventRecord]:
-    """Yield events page by page, newest first.
-
-    :param limit: at most this many; None yields all of them.
-    """
-    left = limit
-    while left is None or left > 0:
-        page = store.search_events(replace(wanted, limit=_PAGE if left is None else min(left, _PAGE)))
-        yield from page.records
-        if page.next_id is None:
-            return
-        wanted = replace(wanted, before_id=page.next_id)
-        left = None if left is None else left - len(page.records)
-
-
 def _search(store: Store, wanted: EventFilter, *, limit: int) -> tuple[list[EventRecord], EventPage]:
     """Return up to so many events, and the last page: the search of rare ones ends after some seconds."""
     deadline = time.monotonic() + _PATIENCE_S
@@ -194,34 +145,6 @@ def read_query(text: str, now: datetime, wanted: EventFilter) -> EventFilter:
         raise click.BadParameter(f"{error}\n\n    {clean(text)}\n    {place}", param_hint="QUERY") from None
 
 
-def _list_columns(record: EventRecord) -> dict[str, object]:
-    """Return what an export says of an event, by column."""
-    event = record.event
-    verdict = {field.name: getattr(event.verdict, field.name) for field in fields(event.verdict)}
-    own = {field.name: getattr(event, field.name) for field in fields(event)}
-    return {**_describe_mail(record.delivery), **verdict, **own, **_describe_hit(record.observation.hit)}
-
-
-def _describe_hit(hit: Hit) -> dict[str, object]:
-    return {"honeypot": hit.honeypot, "method": hit.method, "ip": hit.ip, "user_agent": hit.user_agent}
-
-
-def _describe_mail(delivery: Delivery | None) -> dict[str, object]:
-    envelope, decision = (None, None) if delivery is None else (delivery.envelope, delivery.decision)
-    return {
-        "message_id": envelope and envelope.message_id,
-        "subject": envelope and envelope.subject,
-        "recipient": delivery and delivery.recipient,
-        "recipients": envelope and len(envelope.recipients),
-        "campaign": envelope and envelope.campaign,
-        "route": decision and decision.route,
-        "tags": envelope and envelope.tags,
-        "metadata": envelope and envelope.metadata,
-        "reasons": decision and decision.reasons,
-        "test": delivery and delivery.test,
-    }
-
-
 def _to_plain(record: EventRecord) -> object:
-    described = {**_describe_mail(record.delivery), **_describe_hit(record.observation.hit)}
+    described = {**describe_mail(record.delivery), **describe_hit(record.observation.hit)}
     return {**to_plain(record.event), **to_plain(described)}

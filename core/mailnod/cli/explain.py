@@ -30,7 +30,7 @@ def explain(cli: CliContext, *, event_id: str, as_json: bool) -> None:
     """
     record = _find(cli, event_id)
     # After the event was found: a wrong id is answered without loading the rules.
-    from mailnod.cli.explanation import lay_open, to_plain_explanation
+    from mailnod.explanation import lay_open, to_plain_explanation
 
     explanation = lay_open(record, store=cli.reader, assessor=cli.tracker.worker.assessor)
     if as_json:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from mailnod.cli.context import name_command
-from mailnod.cli.explanation import Explanation, Neighbour, Reason, Step
 from mailnod.cli.output import clean, count, format_time, make_console
+from mailnod.explanation import Explanation, Neighbour, Reason, Step
 from mailnod.model import Hit, Observation, Verdict
 
 if TYPE_CHECKING:

@@ -1,26 +1,22 @@
-"""Write what may be millions of rows as CSV or JSON lines, page by page, with progress on a terminal."""
+"""The options of commands that export what may be millions of rows, and their progress on a terminal."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
-import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
-from mailnod.cli.output import count, make_console, to_plain
+from mailnod.cli.output import count, make_console
+from mailnod.report.writing import Form, open_export, write_rows
 
-__all__ = ["Export", "clean_cell", "export_options", "read_export", "write_rows"]
-
-#: With these a cell would be a formula to a spreadsheet; the full-width signs too, which some take for the same.
-_FORMULAS = "=+-@\t\r\n＝＋－＠"  # noqa: RUF001
+__all__ = ["Export", "export_options", "read_export", "write_export"]
 
 #: Where to write and in which form.
-Export = tuple[str, str]
+Export = tuple[Form, str]
 
 
 def export_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,48 +37,22 @@ def read_export(csv_path: str | None, jsonl_path: str | None, *, as_json: bool) 
 
     :raises click.UsageError: more than one form is asked for.
     """
-    asked = [(form, path) for form, path in (("csv", csv_path), ("jsonl", jsonl_path)) if path is not None]
+    forms: tuple[tuple[Form, str | None], ...] = (("csv", csv_path), ("jsonl", jsonl_path))
+    asked = [(form, path) for form, path in forms if path is not None]
     if len(asked) + as_json > 1:
         raise click.UsageError("--csv, --jsonl and --json exclude each other.")
     return asked[0] if asked else None
 
 
-def clean_cell(value: object) -> str:
-    """Return a value as a cell of CSV that no spreadsheet takes for a formula: an apostrophe goes before one.
-
-    :param value: None gives an empty cell; lists are joined with blanks.
-    """
-    plain = to_plain(value)
-    if isinstance(plain, bool):
-        return "yes" if plain else "no"
-    if isinstance(plain, list):
-        plain = " ".join(map(str, plain))
-    text = "" if plain is None else json.dumps(plain) if isinstance(plain, dict) else str(plain)
-    return f"'{text}" if text.startswith(tuple(_FORMULAS)) else text
-
-
-def write_rows(export: Export, columns: Sequence[str], rows: Iterable[Mapping[str, object]], *, what: str) -> None:
-    """Write rows as they come.
+def write_export(export: Export, columns: Sequence[str], rows: Iterable[Mapping[str, object]], *, what: str) -> None:
+    """Write rows as they come, with progress on a terminal.
 
     :param columns: the keys of each row, in the order of the columns.
     :param what: what a row is, for the progress: "event".
     """
     form, path = export
     with _open(path) as file, _progress(what) as advance:
-        write = _write_csv(file, columns) if form == "csv" else _write_jsonl(file, columns)
-        for row in rows:
-            write(row)
-            advance()
-
-
-def _write_csv(file: TextIO, columns: Sequence[str]) -> Callable[[Mapping[str, object]], object]:
-    writer = csv.writer(file)
-    writer.writerow(columns)
-    return lambda row: writer.writerow([clean_cell(row[name]) for name in columns])
-
-
-def _write_jsonl(file: TextIO, columns: Sequence[str]) -> Callable[[Mapping[str, object]], object]:
-    return lambda row: file.write(json.dumps({name: to_plain(row[name]) for name in columns}) + "\n")
+        write_rows(file, form, columns, rows, on_row=advance)
 
 
 @contextlib.contextmanager
@@ -91,12 +61,10 @@ def _open(path: str) -> Iterator[TextIO]:
         yield sys.stdout
         return
     try:
-        # It names people, so it is for its owner alone.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with open_export(Path(path)) as file:
+            yield file
     except OSError as error:
         raise click.ClickException(f"{path!r} cannot be written: {error.strerror}") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-        yield file
 
 
 @contextlib.contextmanager

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from enum import Enum, StrEnum
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from mailnod.report.plain import to_plain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -25,7 +24,6 @@ __all__ = [
     "print_json",
     "print_table",
     "stack",
-    "to_plain",
 ]
 
 
@@ -48,23 +46,6 @@ def count(number: int, what: str, *, many: str | None = None) -> str:
     :param many: the word for all other numbers; None puts an "s" behind it.
     """
     return f"{number:,} {what if number == 1 else many or f'{what}s'}"
-
-
-def to_plain(value: Any) -> Any:
-    """Return a value as JSON knows it: bytes in hexadecimal, times in ISO 8601 UTC, dataclasses as objects."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, Enum):
-        return value.value if isinstance(value, StrEnum) else value.name.lower()
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [to_plain(item) for item in value]
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return str(value) if isinstance(value, PurePath) else value
 
 
 def print_json(value: Any) -> None:

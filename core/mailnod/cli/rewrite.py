@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,7 @@ from mailnod.errors import ConfigurationError, RewriteError
 from mailnod.html.encoded import EncodedHtml, decode_html
 from mailnod.html.plan import Plan, compile_plan
 from mailnod.model import LinkStyle, Mode
+from mailnod.send.files import is_message
 from mailnod.send.mime import RawMessage, read_message
 from mailnod.tokens import Key, Keyring, KeyState, new_secret
 
@@ -29,8 +29,6 @@ __all__ = ["rewrite"]
 
 #: How long a previewed token records; the same as a route's default.
 _TOKEN_DAYS = 30
-# A message begins with a field of RFC 5322, section 2.2, or with the "From " line of a mailbox file.
-_MESSAGE_START = re.compile(rb"From \S|[A-Za-z][A-Za-z0-9\-]*:[ \t]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,12 +208,12 @@ def rewrite(
 
 
 def _is_message(data: bytes, name: str) -> bool:
-    return name.endswith((".eml", ".mbox")) or _MESSAGE_START.match(data) is not None
+    return name.endswith((".eml", ".mbox")) or is_message(data)
 
 
 def _write(files: Sequence[str], folder: Path, rewriter: Rewriter, wishes: Wishes, *, as_json: bool) -> None:
     def rewrite_data(data: bytes) -> bytes:
-        if _MESSAGE_START.match(data):
+        if is_message(data):
             return rewriter.rewrite_message(read_message(data), wishes).value.encode("utf-8", "surrogateescape")
         html = rewriter.rewrite_bytes(decode_html(data, None), wishes)
         return base64.b64decode(html.value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,12 @@ import click
 
 from mailnod.cli.output import make_console
 from mailnod.errors import ConfigurationError, RewriteError
+from mailnod.send.files import find_messages
 
 __all__ = ["Written", "rewrite_mailbox", "write_files"]
 
 #: Takes the bytes of one message or page, and returns them as they would leave.
 Rewrite = Callable[[bytes], bytes]
-
-# RFC 4155, appendix A: a separator line at the start of the file or behind an empty line.
-_SEPARATOR = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +55,12 @@ def rewrite_mailbox(data: bytes, rewrite: Rewrite) -> tuple[bytes, int]:
 
     The separator lines and everything between them and the messages stay, byte for byte.
     """
-    starts = [match.start() for match in _SEPARATOR.finditer(data)]
-    pieces = [data[: starts[0] if starts else len(data)]]
-    for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
-        head = data.index(b"\n", start) + 1
-        pieces += [data[start:head], rewrite(data[head:end])]
-    return b"".join(pieces), len(starts)
+    heads = list(find_messages(data))
+    ends = [*(start for start, _ in heads[1:]), len(data)]
+    pieces = [data[: heads[0][0] if heads else len(data)]]
+    for (start, head_end), end in zip(heads, ends, strict=False):
+        pieces += [data[start:head_end], rewrite(data[head_end:end])]
+    return b"".join(pieces), len(heads)
 
 
 def _write_file(path: Path, target: Path, rewrite: Rewrite) -> Written:

@@ -10,12 +10,14 @@ from typing import cast, get_args
 import click
 
 from mailnod.cli.context import CliContext, database_option, json_option, pass_cli
-from mailnod.cli.events import list_events, read_query
-from mailnod.cli.exporting import export_options, read_export, write_rows
-from mailnod.cli.output import clean, count, make_console, make_table, print_json, print_table, to_plain
+from mailnod.cli.events import read_query
+from mailnod.cli.exporting import export_options, read_export, write_export
+from mailnod.cli.output import clean, count, make_console, make_table, print_json, print_table
 from mailnod.cli.progress import show_progress
 from mailnod.model import BreakdownLine, EventFilter, EventRecord, Metrics
 from mailnod.report.breakdown import BreakdownBy, break_down
+from mailnod.report.plain import to_plain
+from mailnod.report.rows import list_events
 from mailnod.report.shortcuts import read_rollups
 from mailnod.report.tally import tally
 from mailnod.store.base import GroupBy, Store
@@ -105,7 +107,7 @@ def stats(
     if export is not None:
         columns = [field.name for field in fields(Metrics)]
         lines = _list_lines_of(cli.reader, by, before)
-        write_rows(export, columns, ({name: getattr(line, name) for name in columns} for line in lines), what="group")
+        write_export(export, columns, ({name: getattr(line, name) for name in columns} for line in lines), what="group")
         return
     found = cli.reader.get_metrics(by=by, limit=limit, before=before)
     if as_json:

@@ -70,22 +70,30 @@ class Compiler:
         # A campaign sends one body many times.
         self._compile_again: Callable[[str, Target], Plan] = lru_cache(maxsize=CACHED_PLANS)(self._compile)
 
-    def compile(self, html: str, target: Target, *, envelope: Envelope | None = None) -> Plan:
+    def compile(
+        self,
+        html: str,
+        target: Target,
+        *,
+        envelope: Envelope | None = None,
+        allow_link: Callable[[Link], bool] | None = None,
+    ) -> Plan:
         """Return the plan of an HTML body.
 
         :param envelope: what plugins may decide by; None asks none of them.
+        :param allow_link: whether a link that the rules let through is tracked; asked before plugins.
         :raises RewriteError: the HTML cannot be edited safely.
         """
-        if envelope is not None:
-            allows, changes = self._plugins.has("allow_link"), self._plugins.has("change_url")
-            if allows or changes:
-                # What a plugin answers may depend on the envelope, so this plan serves its message alone.
-                return self._compile(
-                    html,
-                    target,
-                    allow_link=self._ask_about(envelope) if allows else None,
-                    change_url=self._change_for(envelope) if changes else None,
-                )
+        allows, changes = (envelope is not None and self._plugins.has(hook) for hook in ("allow_link", "change_url"))
+        if allow_link is not None or allows or changes:
+            # What a plugin answers may depend on the envelope, so this plan serves its message alone.
+            asked = self._ask_about(envelope) if envelope is not None and allows else None
+            return self._compile(
+                html,
+                target,
+                allow_link=_join(allow_link, asked),
+                change_url=self._change_for(envelope) if envelope is not None and changes else None,
+            )
         return self._compile_again(html, target) if len(html) <= MAX_CACHED_CHARS else self._compile(html, target)
 
     def compile_text(self, text: str, target: Target, *, envelope: Envelope, first_index: int) -> TextPlan:
@@ -137,3 +145,10 @@ class Compiler:
             return str(self._plugins.chain("change_url", "url", url=url, link=link, envelope=envelope))
 
         return change_url
+
+
+def _join(first: Callable[[Link], bool] | None, second: Callable[[Link], bool] | None) -> Callable[[Link], bool] | None:
+    """Return what asks both, the second only where the first allows."""
+    if first is None or second is None:
+        return first or second
+    return lambda link: first(link) and second(link)

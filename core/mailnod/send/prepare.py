@@ -16,6 +16,7 @@ from mailnod.model import Consent, ConsentState, Decision, Delivery, Envelope, K
 from mailnod.plugins import Plugins
 from mailnod.send.compile import Compiler, Target
 from mailnod.send.consent import collect_consent
+from mailnod.send.fitting import count_links, match_plans, number_links
 from mailnod.send.policy import Layers, apply_consent, pick, wish
 from mailnod.settings import Settings, refuse_unknown
 from mailnod.store.base import Store
@@ -265,11 +266,11 @@ class Preparer:
             list_unsubscribe=draft.list_unsubscribe,
         )
         plans, text_plans = self._compile(draft, target, texts=route.text_clicks)
-        destinations = _number_links(plans, text_plans) if target.link_style == "short" else None
+        destinations = number_links(plans, text_plans) if target.link_style == "short" else None
         if target.link_style == "short" and destinations is None:
             # Two parts number different links alike, so no number tells where to go.
             plans, text_plans = self._compile(draft, replace(target, link_style="portable"), texts=route.text_clicks)
-        decision = _match_plans(decision, plans, text_plans)
+        decision = match_plans(decision, plans, text_plans)
         if not decision.tracked:
             return _keep(draft, decision)
         last_day = draft.envelope.sent_at + timedelta(days=route.token_max_age_days)
@@ -277,7 +278,7 @@ class Preparer:
             id=secrets.token_bytes(8),
             envelope=draft.envelope,
             decision=decision,
-            link_count=_count_links(plans) + _count_links(text_plans),
+            link_count=count_links(plans) + count_links(text_plans),
             expires_at=last_day.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1),
             test=test,
             destinations=destinations or None,
@@ -324,29 +325,3 @@ def _keep(draft: Draft, decision: Decision) -> Prepared:
 def _add_context(envelope: Envelope, layers: Layers) -> Envelope:
     found = {name: pick(layers, name) for name in ("campaign", "tags", "metadata")}
     return replace(envelope, **{name: value for name, value in found.items() if value is not None})
-
-
-def _count_links(plans: Sequence[Plan] | Sequence[TextPlan]) -> int:
-    """Return how many links are tracked; alternatives of one message show the same ones, so the most counts."""
-    return max((sum(link.tracked for link in plan.links) for plan in plans), default=0)
-
-
-def _number_links(plans: Sequence[Plan], text_plans: Sequence[TextPlan]) -> dict[int, str] | None:
-    """Return where each number leads; None where it leads to different places in different parts."""
-    destinations: dict[int, str] = {}
-    for links in (*(plan.links for plan in plans), *(plan.links for plan in text_plans)):
-        for link in links:
-            if link.tracked and destinations.setdefault(link.index, link.url) != link.url:
-                return None
-    return destinations
-
-
-def _match_plans(decision: Decision, plans: Sequence[Plan], text_plans: Sequence[TextPlan]) -> Decision:
-    """Return the decision without the axes for which the message has no place; a rate must not count them."""
-    if decision.opens is not Mode.NONE and all(plan.pixel == "none" for plan in plans):
-        reasons = (*decision.reasons, "the HTML has no place for a pixel: opens off")
-        decision = replace(decision, opens=Mode.NONE, reasons=reasons)
-    if decision.clicks is not Mode.NONE and not (_count_links(plans) or _count_links(text_plans)):
-        reasons = (*decision.reasons, "there is no link to track: clicks off")
-        decision = replace(decision, clicks=Mode.NONE, reasons=reasons)
-    return decision

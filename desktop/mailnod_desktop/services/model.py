@@ -203,7 +203,7 @@ class Inspection:
     bodies: tuple[Body, ...]
     links: tuple[LinkRow, ...]
     findings: tuple[Finding, ...]
-    #: The whole message as it would leave; the original bytes where nothing is tracked.
+    #: The whole message as it would leave; the original bytes where nothing is tracked, but for headers of ours.
     data: bytes = field(repr=False)
     #: What the bodies were filled with; None where nothing is tracked.
     token: str | None
@@ -213,3 +213,10 @@ class Inspection:
     error: str = ""
     #: How long the rewriting took.
     took_ms: float = 0.0
+    #: Whether the mail had been rewritten before it came, and is shown as it was sent: "original" is then what it was
+    #: made from, as far as that can be known.
+    as_sent: bool = False
+    #: What cannot be known of a mail that had been rewritten before it came, in sentences.
+    unknown: tuple[str, ...] = ()
+    #: The plain-text body as it would leave.
+    text: str = ""

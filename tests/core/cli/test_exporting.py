@@ -11,34 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from mailnod.cli.events import COLUMNS
-from mailnod.cli.exporting import clean_cell
+from mailnod.report.rows import COLUMNS
 
 Run = Callable[..., Result]
-
-
-@pytest.mark.parametrize("sign", list("=+-@\t\r\n＝＋－＠"))  # noqa: RUF001
-def test_cell_that_would_be_a_formula_is_text(sign: str) -> None:
-    """An apostrophe goes before every sign that begins a formula, full-width ones included."""
-    assert clean_cell(f"{sign}cmd|' /C calc'!A0") == f"'{sign}cmd|' /C calc'!A0"
-
-
-@pytest.mark.parametrize(
-    ("value", "cell"),
-    [
-        (None, ""),
-        ("a=b", "a=b"),
-        (3, "3"),
-        (True, "yes"),
-        (False, "no"),
-        (("a", "b"), "a b"),
-        (b"\x01", "01"),
-        ("", ""),
-    ],
-)
-def test_values_have_one_form(value: object, cell: str) -> None:
-    """Everything else is written plainly."""
-    assert clean_cell(value) == cell
 
 
 def test_csv_has_all_events_in_stable_columns(run: Run, campaign: None, tmp_path: Path) -> None:

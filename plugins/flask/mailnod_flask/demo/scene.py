@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from mailnod import ConsentState
-from mailnod_flask.demo import clients
-from mailnod_flask.demo.clients import Client
+from mailnod import ConsentState, personas
+from mailnod.personas import Client
 from mailnod_flask.demo.mailbox import DeliveredMail
 
 __all__ = ["LENGTH_S", "READERS", "VISITS", "DemoClock", "Reader", "Visit"]
@@ -89,18 +88,18 @@ def _all_links(mail: DeliveredMail) -> list[str]:
 
 MINUTE = 60.0
 VISITS = (
-    Visit(at_s=4, address="office@example.org", client=clients.PROBE, pick=_clicks(0), method="HEAD"),
-    Visit(at_s=6, address="office@example.org", client=clients.GATEWAY, pick=_all_links, pause_s=0.2),
-    Visit(at_s=9, address="apple@example.org", client=clients.APPLE_MPP, pick=_opens),
-    Visit(at_s=6 * MINUTE, address="phone@example.com", client=clients.IPHONE_MAIL, pick=_opens),
-    Visit(at_s=6 * MINUTE + 41, address="phone@example.com", client=clients.IPHONE_BROWSER, pick=_clicks(0)),
-    Visit(at_s=22 * MINUTE, address="gmail@example.com", client=clients.GMAIL_PROXY, pick=_opens),
-    Visit(at_s=23 * MINUTE + 8, address="gmail@example.com", client=clients.DESKTOP, pick=_clicks(1)),
-    Visit(at_s=48 * MINUTE, address="quiet@example.com", client=clients.ANDROID, pick=_opens),
-    Visit(at_s=48 * MINUTE + 30, address="quiet@example.com", client=clients.ANDROID, pick=_clicks(2)),
-    Visit(at_s=70 * MINUTE, address="denied@example.com", client=clients.IPHONE_MAIL, pick=_opens),
-    Visit(at_s=70 * MINUTE + 20, address="denied@example.com", client=clients.IPHONE_BROWSER, pick=_clicks(0)),
-    Visit(at_s=96 * MINUTE, address="office@example.org", client=clients.OFFICE_BROWSER, pick=_clicks(3)),
+    Visit(at_s=4, address="office@example.org", client=personas.PROBE, pick=_clicks(0), method="HEAD"),
+    Visit(at_s=6, address="office@example.org", client=personas.GATEWAY, pick=_all_links, pause_s=0.2),
+    Visit(at_s=9, address="apple@example.org", client=personas.APPLE_MPP, pick=_opens),
+    Visit(at_s=6 * MINUTE, address="phone@example.com", client=personas.IPHONE_MAIL, pick=_opens),
+    Visit(at_s=6 * MINUTE + 41, address="phone@example.com", client=personas.IPHONE_BROWSER, pick=_clicks(0)),
+    Visit(at_s=22 * MINUTE, address="gmail@example.com", client=personas.GMAIL_PROXY, pick=_opens),
+    Visit(at_s=23 * MINUTE + 8, address="gmail@example.com", client=personas.DESKTOP, pick=_clicks(1)),
+    Visit(at_s=48 * MINUTE, address="quiet@example.com", client=personas.ANDROID, pick=_opens),
+    Visit(at_s=48 * MINUTE + 30, address="quiet@example.com", client=personas.ANDROID, pick=_clicks(2)),
+    Visit(at_s=70 * MINUTE, address="denied@example.com", client=personas.IPHONE_MAIL, pick=_opens),
+    Visit(at_s=70 * MINUTE + 20, address="denied@example.com", client=personas.IPHONE_BROWSER, pick=_clicks(0)),
+    Visit(at_s=96 * MINUTE, address="office@example.org", client=personas.OFFICE_BROWSER, pick=_clicks(3)),
 )
 #: From sending to the end.
 LENGTH_S = 100 * MINUTE

@@ -1,4 +1,4 @@
-"""Clients that ask for pixels and links, with the headers that they really send.
+"""Programs that ask for pixels and links, with the headers that they really send, to try a set-up with.
 
 People's addresses come from the blocks kept for documentation (RFC 5737); those of mailbox providers and scanners from
 the blocks in which they are seen.
@@ -13,13 +13,21 @@ from urllib.parse import urlsplit
 __all__ = [
     "ANDROID",
     "APPLE_MPP",
+    "CURL",
     "DESKTOP",
     "GATEWAY",
+    "GMAIL_PREFETCH",
     "GMAIL_PROXY",
     "IPHONE_BROWSER",
     "IPHONE_MAIL",
     "OFFICE_BROWSER",
+    "OFFICE_DISCOVERY",
+    "OUTLOOK",
+    "PRIVATE_RELAY",
     "PROBE",
+    "SAFE_LINKS",
+    "SLACK",
+    "YAHOO_PROXY",
     "Client",
     "Response",
 ]
@@ -45,12 +53,17 @@ class Client:
     address: str
     headers: dict[str, str] = field(default_factory=dict)
 
-    def request(self, url: str, *, method: str = "GET") -> Response:
-        """Ask for a URL over HTTP, through a proxy on this machine that names the client's address."""
+    def request(self, url: str, *, method: str = "GET", at: str | None = None) -> Response:
+        """Ask for a URL over HTTP, through a proxy on this machine that names the client's address; follow nothing.
+
+        :param at: host and port that are asked, whatever the URL says; None asks those of the URL.
+        """
         parts = urlsplit(url)
-        connection = http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT_S)
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        connection = http.client.HTTPConnection(at or parts.netloc, timeout=TIMEOUT_S)
         try:
-            connection.putrequest(method, f"{parts.path}?{parts.query}", skip_accept_encoding=True)
+            connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+            connection.putheader("Host", parts.netloc)
             for name, value in {**self.headers, "X-Forwarded-For": self.address}.items():
                 connection.putheader(name, value)
             connection.endheaders()
@@ -185,3 +198,62 @@ ANDROID = Client(
         mobile=True,
     ),
 )
+
+YAHOO_PROXY = Client(
+    name="Yahoo's image proxy",
+    address="67.195.12.40",
+    headers={
+        "User-Agent": "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html",
+        "Accept": "*/*",
+        "Accept-Encoding": "gzip",
+    },
+)
+
+GMAIL_PREFETCH = Client(
+    name="Gmail's prefetch",
+    address="108.177.2.32",
+    headers={
+        "User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/42.0.2311.135 Safari/537.36 Edge/12.246 Mozilla/5.0",
+        "Accept-Encoding": "gzip, deflate",
+    },
+)
+
+PRIVATE_RELAY = Client(
+    name="Safari through iCloud Private Relay", address="172.225.88.14", headers=IPHONE_BROWSER.headers
+)
+
+SAFE_LINKS = Client(
+    name="Microsoft Safe Links",
+    address="20.72.100.79",
+    headers={"User-Agent": _SCANNER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip, deflate"},
+)
+
+OFFICE_DISCOVERY = Client(
+    name="Microsoft Office's discovery",
+    address="192.0.2.61",
+    headers={"User-Agent": "Microsoft Office Existence Discovery", "Accept": "*/*"},
+)
+
+OUTLOOK = Client(
+    name="Outlook on Windows",
+    address="192.0.2.61",
+    headers={
+        "Accept": "*/*",
+        "User-Agent": "Mozilla/4.0 (compatible; MSIE 7.0; Windows NT 10.0; Win64; x64; Trident/7.0; "
+        ".NET4.0C; .NET4.0E; Microsoft Outlook 16.0.17928; ms-office; MSOffice 16)",
+        "Accept-Encoding": "gzip, deflate",
+    },
+)
+
+SLACK = Client(
+    name="Slack's link preview",
+    address="54.90.14.20",
+    headers={
+        "User-Agent": "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+        "Accept": "*/*",
+        "Accept-Encoding": "gzip, deflate",
+    },
+)
+
+CURL = Client(name="curl", address="198.51.100.200", headers={"User-Agent": "curl/8.14.1", "Accept": "*/*"})
