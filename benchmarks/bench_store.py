@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import quantiles
 from time import perf_counter, thread_time
@@ -19,9 +20,12 @@ from time import perf_counter, thread_time
 from benchmarks.store_world import BEGIN, CAMPAIGNS, YEAR_S, World, fill_by_store, fill_in_bulk
 
 from mailnod.model import Classification, EventFilter, Term
+from mailnod.report.shortcuts import read_rollups
 from mailnod.store.base import GroupBy
+from mailnod.store.messages import pack_messages
 from mailnod.store.rollups import MEASURES
 from mailnod.store.sqlite import SQLiteStore
+from mailnod.store.tables import FILL_BREAKDOWNS
 
 EVENTS = 1_000_000
 #: How many events the real writers put into a store whose bytes are counted.
@@ -32,6 +36,8 @@ STATS_MS, LISTS_MS = 2.0, 10.0
 GROWTH_ASKED = 0.9
 #: What belongs to events; raw signals are told apart, and what belongs to mail is no matter of how often it is opened.
 RAW = {"signals", "user_agents", "header_sets", "queue", "arrivals"}
+#: What there is of hours, campaigns, links, agents and verdicts does not grow with events.
+FIXED = {"rollups", "breakdowns", "features", "links", "verdicts"}
 MAIL = {"deliveries", "delivery_recipients", "recipients", "domains", "names", "mailings", "short_links", "link_sets"}
 
 
@@ -106,6 +112,8 @@ def _count(connection: sqlite3.Connection) -> None:
             f"INSERT INTO rollups SELECT {scope}, {key}, 0, 0, 0, {', '.join(columns)} {source} "
             f"WHERE {where} GROUP BY {key}"
         )
+    connection.executescript(FILL_BREAKDOWNS)
+    pack_messages(connection)
 
 
 def _print_bytes(store: SQLiteStore, path: Path, events: int) -> None:
@@ -117,16 +125,19 @@ def _print_bytes(store: SQLiteStore, path: Path, events: int) -> None:
             datetime.max.replace(tzinfo=UTC), cutoffs={}, name_network=lambda _: "cloud", after=cursor, limit=5_000
         )
     kinds = {"events": 0, "mail": 0}
+    fixed = 0
     print(f"  bytes for each of {events:,} events that the store's own writers took in, once they are minimised")
     for name, of, size in _weigh(path):
         if of in RAW:
             continue
         kind = "mail" if of in MAIL else "events"
         kinds[kind] += size
+        fixed += size if of in FIXED else 0
         if size / events >= 0.5:
             print(f"    {name:<38}{size / events:8.1f}  {kind}")
     asked = f"(asked: at most {BYTES_ASKED})"
     print(f"    {'of events, indexes and rollups included':<40}{kinds['events'] / events:6.1f}  {asked}")
+    print(f"    {'of that, what does not grow with events':<40}{fixed / events:6.1f}")
     print(f"    {'of raw signals, until they are erased':<40}{raw / events:6.1f}")
     print(f"    {'of mail: deliveries and recipients':<40}{kinds['mail'] / events:6.1f}")
 
@@ -146,6 +157,12 @@ def _print_queries(store: SQLiteStore) -> None:
     scopes: tuple[GroupBy, ...] = ("all", "message", "campaign", "route", "link", "hour")
     for by in scopes:
         _time(f"stats by {by}", lambda by=by: store.get_metrics(by=by, limit=50), STATS_MS)  # type: ignore[misc]
+    for field, value in (("campaign", "campaign 7"), ("route", "news"), ("link", "https://shop.example/offers/7/3")):
+        wanted = EventFilter(test=False, terms=(Term(field=field, values=(value,)),))  # type: ignore[arg-type]
+        for by in ("all", "hour", "link") if field != "link" else ("all",):
+            ask = partial(read_rollups, store, wanted, by=by, limit=50)
+            assert ask()
+            _time(f"stats {field}:... by {by}", ask, STATS_MS)
     keys = {by: [line.key for line in store.get_metrics(by=by, limit=1_000)] for by in scopes[1:]}
     for by in scopes[1:]:
         later = lambda by=by: store.get_metrics(by=by, limit=50, before=pick.choice(keys[by]))  # noqa: E731

@@ -201,9 +201,7 @@ def fill_in_bulk(world: World, connection: sqlite3.Connection) -> Iterator[int]:
             link = pick.randrange(LINKS_EACH) if pick.random() < 0.3 else None
             click = (1, link, links[link], "?utm_source=mail") if link is not None else (0, None, None, None)
             observations.append((slot, pick.getrandbits(62) - 2**63, first + mail, click[0], *click[1:]))
-            events.append(
-                (slot, pick.choice(verdicts), pick.random() < 0.4, mailing, 11_000_000 + pick.randrange(10**6))
-            )
+            events.append((slot, pick.choice(verdicts), pick.random() < 0.4, mailing, 11_000 + pick.randrange(1000)))
             if raw:
                 address = f"198.51.{pick.randrange(256)}.{pick.randrange(256)}"
                 signals.append((slot, address, hash_ip(address, key=key), pick.choice(agents), pick.choice(headers)))

@@ -316,6 +316,7 @@ _ROUTE_READERS: dict[str, Callable[[Any], Any]] = {
     "link_style": str,
     "honeypot": _read_bool,
     "retention_days": _read_retention,
+    "store_bodies_days": _read_retention,
 }
 
 
@@ -385,7 +386,8 @@ _TABLE = (
         "'assumed' where you answer for it yourself), purpose, base_url, excluded_hosts, token_max_age_days, "
         "text_clicks (links in plain text too, where clicks are tracked; off), link_style ('portable', or 'short': see "
         "the page on overrides for what that trades away), honeypot (a hidden link to tell scanners by; off), "
-        "retention_days (as the setting).",
+        "retention_days (as the setting), store_bodies_days (for how many days, 28 at most, the HTML of tracked mail "
+        "is kept as it was before it was edited; 0).",
     ),
     Setting(
         name="default_route",

@@ -659,6 +659,14 @@ class StoreContract:
         (record,) = store.get_events(EventFilter())
         assert record.event == second.event
 
+    def test_time_of_a_verdict_is_kept_to_the_millisecond(self, store: Store) -> None:
+        """However little or long after its hit it was published, or before it where a clock went back."""
+        for seconds in (-7200.0001234, 0.0004321, 11.1234567, 9e6):
+            observation = make_observation(b"8 bytes.")
+            self.publish(store, (observation, make_verdict()), at=after(seconds))
+            ((published_at, _),) = store.get_verdicts(observation.id)
+            assert abs(published_at - after(seconds)) < timedelta(milliseconds=1)
+
     def test_any_difference_is_a_revision(self, store: Store) -> None:
         """Even a changed reason code or ruleset is published."""
         observation = make_observation(b"8 bytes.")

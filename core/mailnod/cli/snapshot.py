@@ -18,7 +18,7 @@ __all__ = ["snapshot"]
 @click.option(
     "--minimised",
     is_flag=True,
-    help="Leave out addresses, subjects, metadata, and the IP addresses, user agents and headers of hits.",
+    help="Leave out addresses, subjects, bodies, metadata, and the IP addresses, user agents and headers of hits.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @database_option

@@ -28,6 +28,7 @@ from mailnod.model.mail import (
     Delivery,
     DeliveryState,
     Envelope,
+    KeptBody,
     Link,
     LinkStyle,
     Mode,
@@ -35,7 +36,7 @@ from mailnod.model.mail import (
     RecipientMode,
     Route,
 )
-from mailnod.model.reports import EventFilter, EventPage, Metrics, Term, TermField
+from mailnod.model.reports import BreakdownLine, EventFilter, EventPage, Metrics, Term, TermField
 from mailnod.model.verdicts import (
     Classification,
     Event,
@@ -49,6 +50,7 @@ from mailnod.model.verdicts import (
 
 __all__ = [
     "HONEYPOT_INDEX",
+    "BreakdownLine",
     "Claims",
     "Classification",
     "Consent",
@@ -64,6 +66,7 @@ __all__ = [
     "EventRecord",
     "EventType",
     "Hit",
+    "KeptBody",
     "Kind",
     "Link",
     "LinkStyle",

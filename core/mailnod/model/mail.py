@@ -16,6 +16,7 @@ __all__ = [
     "Delivery",
     "DeliveryState",
     "Envelope",
+    "KeptBody",
     "Link",
     "LinkStyle",
     "Mode",
@@ -86,6 +87,8 @@ class Route:
     honeypot: bool = False
     #: For how many days raw addresses, user agents and headers of hits are kept; None takes the setting.
     retention_days: int | None = None
+    #: For how many days the HTML of its tracked mail is kept as it was before it was edited; 0 keeps none.
+    store_bodies_days: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +186,16 @@ class Delivery:
         """The one recipient, or None where several share the body and no event may be laid at one person's door."""
         recipients = self.envelope.recipients
         return recipients[0] if len(recipients) == 1 else None
+
+
+class KeptBody(NamedTuple):
+    """The HTML of a delivery as it was before it was edited, which holds no token."""
+
+    delivery_id: bytes
+    #: The text of each HTML part.
+    parts: tuple[str, ...]
+    #: From when on it is to be erased.
+    erase_at: datetime
 
 
 class Link(NamedTuple):

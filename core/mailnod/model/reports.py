@@ -10,6 +10,7 @@ from mailnod.model.hits import Kind
 from mailnod.model.verdicts import Classification, EventRecord
 
 __all__ = [
+    "BreakdownLine",
     "EventFilter",
     "EventPage",
     "Metrics",
@@ -88,6 +89,22 @@ class EventPage:
     next_id: bytes | None
     #: Where the effort ended before the page was full: how far back the search came. None where it did not.
     searched_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakdownLine:
+    """Counts of one group, wherever its events lie."""
+
+    #: "" where the events have none, such as a device that a proxy hides.
+    key: str
+    #: Events of people, and deliveries with at least one in this group.
+    human_opens: int
+    human_opens_unique: int
+    human_clicks: int
+    human_clicks_unique: int
+    #: Events of machines.
+    machine_opens: int
+    machine_clicks: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 from mailnod.errors import ConfigurationError
-from mailnod.model import EventFilter
+from mailnod.model import BreakdownLine, EventFilter
 from mailnod.report.parquet import connect, quote_path, write_part
 from mailnod.store.base import Store
 from mailnod.store.pages import list_pages
 
-__all__ = ["BreakdownBy", "BreakdownLine", "break_down"]
+__all__ = ["BreakdownBy", "break_down"]
 
 BreakdownBy = Literal["month", "campaign", "route", "link", "class", "client", "device"]
 
@@ -28,22 +27,6 @@ _KEYS: dict[BreakdownBy, str] = {
     "device": "device_type",
 }
 _PAGE = 2_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreakdownLine:
-    """Counts of one group, wherever its events lie."""
-
-    #: "" where the events have none, such as a device that a proxy hides.
-    key: str
-    #: Events of people, and deliveries with at least one in this group.
-    human_opens: int
-    human_opens_unique: int
-    human_clicks: int
-    human_clicks_unique: int
-    #: Events of machines.
-    machine_opens: int
-    machine_clicks: int
 
 
 def break_down(store: Store, folder: Path, *, by: BreakdownBy, limit: int = 100) -> list[BreakdownLine]:

@@ -1,4 +1,4 @@
-"""Erase raw addresses, user agents and headers when their time is over."""
+"""Erase raw addresses, user agents, headers and bodies when their time is over."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ class Swept:
 
     #: Hits whose raw facts were erased.
     minimised: int = 0
+    #: Mails whose HTML was erased.
+    bodies: int = 0
     #: False where somebody who is still reading, or a file that is in use, holds on to what was erased; sweep again.
     clean: bool = True
 
@@ -54,7 +56,7 @@ def sweep(
     go_on: Callable[[], bool] = lambda: True,
     report: Callable[[int], None] = lambda _: None,
 ) -> Swept:
-    """Erase the raw facts of all hits that were judged and whose time is over, and every copy that the store has.
+    """Erase the raw facts of judged hits and the HTML of mails whose time is over, and every copy that the store has.
 
     Each batch is a transaction of its own: a sweep that was killed is finished by the next one.
 
@@ -71,4 +73,8 @@ def sweep(
         erased, cursor = store.minimise(cutoff, cutoffs=cutoffs, name_network=name_network, after=cursor, limit=BATCH)
         minimised += erased
         report(erased)
-    return Swept(minimised=minimised, clean=store.scrub())
+    bodies, more = 0, True
+    while more and go_on():
+        erased = store.erase_bodies(now, limit=BATCH)
+        bodies, more = bodies + erased, erased == BATCH
+    return Swept(minimised=minimised, bodies=bodies, clean=store.scrub())

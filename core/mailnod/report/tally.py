@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
-from mailnod.model import EventRecord
-from mailnod.report.breakdown import BreakdownBy, BreakdownLine
+from mailnod.model import BreakdownLine, EventRecord
+from mailnod.report.breakdown import BreakdownBy
 from mailnod.store.rollups import name_link
 
 __all__ = ["TallyBy", "tally"]
@@ -31,15 +31,17 @@ _KEYS: Mapping[TallyBy, Callable[[EventRecord], str | None]] = {
 def tally(records: Iterable[EventRecord], *, by: TallyBy) -> list[BreakdownLine]:
     """Return the counts of each group, the largest first; months and hours come newest first.
 
-    :param records: what is counted, in any order; what counts nowhere is passed over.
+    :param records: what is counted, in any order; what counts nowhere is passed over, and so is, by link, what has
+        none.
     """
     get_key = _KEYS[by]
     events: dict[str, dict[str, list[bytes]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         who = record.event.verdict.counted_as
-        if who is not None:
+        key = get_key(record)
+        if who is not None and not (by == "link" and key is None):
             what = "opens" if record.event.type == "message.opened" else "clicks"
-            events[get_key(record) or ""][f"{who}_{what}"].append(record.event.delivery_id)
+            events[key or ""][f"{who}_{what}"].append(record.event.delivery_id)
     lines = [_make_line(key, counted) for key, counted in events.items()]
     if by in ("month", "hour"):
         return sorted(lines, key=lambda line: line.key, reverse=True)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
 
-from mailnod.errors import ConfigurationError, StoreUnavailableError
+from mailnod.errors import ConfigurationError, StoreUnavailableError, describe_error
 from mailnod.html.plain import TextPlan
 from mailnod.html.plan import Plan
-from mailnod.model import Consent, ConsentState, Decision, Delivery, Envelope, Mode, Route
+from mailnod.model import Consent, ConsentState, Decision, Delivery, Envelope, KeptBody, Mode, Route
 from mailnod.plugins import Plugins
 from mailnod.send.compile import Compiler, Target
 from mailnod.send.consent import collect_consent
@@ -92,6 +92,7 @@ class Preparer:
         self._plugins = plugins
         self._store = store
         self._compiler = Compiler(keyring=keyring, plugins=plugins)
+        self._keeping_fails = False
 
     def prepare(self, draft: Draft, *, layers: Layers) -> Prepared:
         """Return the message as it should leave, one body for all its recipients.
@@ -190,12 +191,33 @@ class Preparer:
     def _write(self, copies: Sequence[Prepared], batch: _Batch) -> None:
         """Write down what is tracked, and only then tell plugins."""
         batch.write([copy.delivery for copy in copies if copy.delivery is not None])
+        self._keep_bodies(copies)
         for copy in copies:
             for plan in copy.plans:
                 delivery = copy.delivery
                 self._plugins.notify(
                     "message_prepared", envelope=delivery and delivery.envelope, plan=plan, decision=copy.decision
                 )
+
+    def _keep_bodies(self, copies: Sequence[Prepared]) -> None:
+        """Keep the HTML of copies as it came, where their routes say so; mail leaves whether that works or not."""
+        bodies: list[KeptBody] = []
+        for copy in copies:
+            route = self._settings.get_route(copy.decision.route)
+            if copy.delivery is not None and route is not None and route.store_bodies_days:
+                erase_at = copy.delivery.envelope.sent_at + timedelta(days=route.store_bodies_days)
+                bodies.append(KeptBody(copy.delivery.id, tuple(plan.source for plan in copy.plans), erase_at))
+        if not bodies:
+            return
+        try:
+            self._store.keep_bodies(bodies)
+        except Exception as error:
+            # One line for an outage, and not one for each of its thousand messages.
+            if not self._keeping_fails:
+                log.error("bodies are not kept: %s", describe_error(error))
+            self._keeping_fails = True
+        else:
+            self._keeping_fails = False
 
     def _write_alone(self, outcome: list[Prepared] | Exception, batch: _Batch) -> list[Prepared] | Exception:
         if isinstance(outcome, list):

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from mailnod.model import (
+    BreakdownLine,
     Consent,
     ConsentRecord,
     Delivery,
@@ -14,6 +15,7 @@ from mailnod.model import (
     EventFilter,
     EventPage,
     EventRecord,
+    KeptBody,
     Metrics,
     Observation,
     Overflow,
@@ -23,6 +25,7 @@ from mailnod.model import (
     Verdict,
     Window,
 )
+from mailnod.store.rollups import BreakdownOf, CellBy
 
 __all__ = ["ARCHIVE_LEASE", "REJUDGE_LEASE", "WORKER_LEASE", "GroupBy", "Store"]
 
@@ -66,6 +69,14 @@ class Store(Protocol):
         """
         ...
 
+    def keep_bodies(self, bodies: Sequence[KeptBody]) -> None:
+        """Keep the HTML of deliveries for some days, what several of them share once.
+
+        Deliveries that are not known, that are suppressed or that have a body are passed over. A power cut may undo
+        the last ones.
+        """
+        ...
+
     # -- consent ------------------------------------------------------------------------------------------------------
 
     def record_consent(self, address: str, record: ConsentRecord) -> ConsentRecord:
@@ -74,7 +85,8 @@ class Store(Protocol):
         An axis that is None stays as :meth:`get_consent` has it for that purpose, read in the same transaction.
 
         Where an axis becomes DENIED, every delivery already sent to the address on that purpose or any other is
-        suppressed in the same transaction, shared bodies included. A record that denies both axes does so even where
+        suppressed in the same transaction, shared bodies included, and what was kept of the HTML of those that went to
+        nobody else is erased. A record that denies both axes does so even where
         they were denied before. A later grant lifts no suppression.
 
         :returns: the record as it was written, each axis resolved.
@@ -225,7 +237,7 @@ class Store(Protocol):
         ...
 
     def get_verdicts(self, observation_id: bytes) -> list[tuple[datetime, Verdict]]:
-        """Return every verdict on an observation, oldest first, with the time of its publication."""
+        """Return every verdict on an observation, oldest first, with the millisecond of its publication."""
         ...
 
     def get_deliveries(
@@ -245,7 +257,34 @@ class Store(Protocol):
         """
         ...
 
-    def get_metrics(self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None) -> list[Metrics]:
+    def get_body(self, delivery_id: bytes) -> tuple[str, ...] | None:
+        """Return the HTML parts of a delivery as they were before they were edited; None where none are kept."""
+        ...
+
+    def get_breakdown(
+        self,
+        of: BreakdownOf,
+        name: str,
+        *,
+        by: CellBy,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+    ) -> list[BreakdownLine]:
+        """Return the counts of one campaign or route from the rollups: its hours, the newest first, or its links.
+
+        Links with most events come first, and opens, which have none, are in no line; nor is a line without events.
+        Tests are left out, and what lies in an archive is not. Keys are those of :meth:`get_metrics`.
+
+        :param since: the first hour that is asked for, and ``until`` the first one that is not; each begins then. Only
+            ``by="hour"`` knows them.
+        :param limit: how many lines, 1 to 10,000, and the nearest of them where it is outside.
+        """
+        ...
+
+    def get_metrics(
+        self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None, key: str | None = None
+    ) -> list[Metrics]:
         """Return counts from the rollups; "all" gives one line, always.
 
         Campaigns and routes with most deliveries, and then events, come first, links with most clicks, messages and
@@ -258,6 +297,7 @@ class Store(Protocol):
 
         :param limit: how many lines, 1 to 10,000, and the nearest of them where it is outside.
         :param before: the key of the last line that was seen, to go on after it; None begins with the first.
+        :param key: the only line that is asked for; None asks for all of them.
         """
         ...
 
@@ -281,6 +321,14 @@ class Store(Protocol):
         :param after: the cursor of the call before; 0 begins at the oldest hit.
         :param limit: how many hits are looked at, in one transaction.
         :returns: how many hits were minimised, and the cursor for the next call; None where all were looked at.
+        """
+        ...
+
+    def erase_bodies(self, now: datetime, *, limit: int = 500) -> int:
+        """Erase the HTML of deliveries whose days are over; text that others still keep stays with them.
+
+        :param limit: of how many deliveries at most, in one transaction.
+        :returns: of how many it was erased.
         """
         ...
 

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from mailnod.model import Consent, ConsentRecord, ConsentState
 from mailnod.store.addresses import hash_address
+from mailnod.store.bodies import erase_bodies_of
 from mailnod.store.rows import CONSENT_COLUMNS, list_columns, read_consent_record, to_micros, write_consent_record
 
 __all__ = [
@@ -58,7 +59,7 @@ def get_key(connection: sqlite3.Connection) -> bytes:
 
 
 def append_record(connection: sqlite3.Connection, recipient: bytes, record: ConsentRecord) -> ConsentRecord:
-    """Append to a recipient's history, and suppress what was sent where the recipient withdraws.
+    """Append to a recipient's history; where the recipient withdraws, suppress what was sent, and erase its bodies.
 
     What has expired is suppressed too: the time of a record is its author's word, and must not spare a delivery.
 
@@ -69,6 +70,7 @@ def append_record(connection: sqlite3.Connection, recipient: bytes, record: Cons
     connection.execute(_APPEND, (recipient, *write_consent_record(record)))
     if withdraws(record, before):
         connection.execute(_SUPPRESS_RECIPIENT, (recipient,))
+        erase_bodies_of(connection, recipient)
     return record
 
 

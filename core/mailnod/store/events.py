@@ -85,7 +85,7 @@ def get_verdicts(connection: sqlite3.Connection, observation_id: bytes) -> list[
     if slot is None:
         return []
     rows = connection.execute(_HISTORY, (slot, slot))
-    return [(from_micros(slots.get_micros(slot) + delay), read_verdict(columns)) for delay, *columns in rows]
+    return [(from_micros(slots.get_micros(slot) + delay * 1000), read_verdict(columns)) for delay, *columns in rows]
 
 
 def read_judged(row: Sequence[Any]) -> tuple[Observation, Event | None]:

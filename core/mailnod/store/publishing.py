@@ -115,7 +115,7 @@ class _Batch:
         verdict_id = self._verdicts.get(event.verdict)
         if verdict_id is None:
             verdict_id = self._verdicts[event.verdict] = intern_verdict(self._connection, event.verdict)
-        row = (event.seq, event.first, verdict_id, self._now - slots.get_micros(slot))
+        row = (event.seq, event.first, verdict_id, (self._now - slots.get_micros(slot)) // 1000)
         if event.seq == 0:
             self._connection.execute(_ADD, (slot, *row, mailing))
         else:

@@ -29,8 +29,9 @@ _OLDEST = f"""
     LEFT JOIN mailings AS m ON m.id = e.mailing_id LEFT JOIN names AS n ON n.id = m.route_id
     ORDER BY o.slot
 """
-#: So many rows are written anew in some hundredths of a second, which no sender notices.
+#: So many rows are written anew in some hundredths of a second, which no sender notices; bodies are large.
 _FEW = 5_000
+_FEW_BODIES = 200
 #: What several hits share, and the column that refers to it.
 _SHARED = {"user_agent_id": "user_agents", "headers_id": "header_sets"}
 
@@ -91,10 +92,11 @@ def rewrite_raw(connection: sqlite3.Connection) -> None:
     their pages go soon, one after the other, and are overwritten whole; where they are few, one would stay for weeks.
     """
     connection.execute("PRAGMA defer_foreign_keys = ON")
+    few = {**dict.fromkeys(("signals", *_SHARED.values()), _FEW), "bodies": _FEW_BODIES}
     small = [
         table
-        for table in ("signals", *_SHARED.values())
-        if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1 OFFSET {_FEW}").fetchall()
+        for table, most in few.items()
+        if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1 OFFSET {most}").fetchall()
     ]
     for table in small:
         # Temporary tables lie in memory alone.

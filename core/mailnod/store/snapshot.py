@@ -28,6 +28,8 @@ _MINIMISE = (
     "DELETE FROM signals",
     "DELETE FROM user_agents",
     "DELETE FROM header_sets",
+    "DELETE FROM kept_bodies",
+    "DELETE FROM bodies",
     "UPDATE observations SET rest = NULL",
     # A domain of few people, and a link with an address in its path, name somebody as well.
     (
@@ -53,9 +55,9 @@ def write_snapshot(
 
     :param source: a store's file.
     :param target: the copy; a file of that name is replaced.
-    :param minimised: leave out addresses, domains of fewer than five people, subjects, metadata, consents, the raw
-        facts of hits, what personal links have behind their path, and links with an address in it; verdicts, counts,
-        campaigns, tags and Message-IDs stay.
+    :param minimised: leave out addresses, domains of fewer than five people, subjects, bodies, metadata, consents, the
+        raw facts of hits, what personal links have behind their path, and links with an address in it; verdicts,
+        counts, campaigns, tags and Message-IDs stay.
     :param report: called many times a second while it goes on.
     :raises StoreUnavailableError: the source cannot be read, or the target cannot be written.
     """

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mailnod.errors import StoreError, StoreUnavailableError
 from mailnod.model import (
+    BreakdownLine,
     Consent,
     ConsentRecord,
     Delivery,
@@ -16,6 +17,7 @@ from mailnod.model import (
     EventFilter,
     EventPage,
     EventRecord,
+    KeptBody,
     Metrics,
     Observation,
     Overflow,
@@ -25,6 +27,7 @@ from mailnod.model import (
     Verdict,
     Window,
 )
+from mailnod.store import bodies as originals
 from mailnod.store import consents, events, lease, lines, links, publishing, retention, search
 from mailnod.store import deliveries as sent
 from mailnod.store import observations as hits
@@ -32,6 +35,7 @@ from mailnod.store import overflow as counts
 from mailnod.store.base import WORKER_LEASE, GroupBy
 from mailnod.store.circuit import Circuit
 from mailnod.store.database import Database, OpenFile, open_file
+from mailnod.store.rollups import BreakdownOf, CellBy
 
 __all__ = ["SQLiteStore"]
 
@@ -67,6 +71,8 @@ class SQLiteStore:
     ) -> None:
         self._database = Database(path, read_only=read_only, busy_timeout_s=busy_timeout_s, opens=opens)
         self._sending = Circuit(pause_s=_SEND_PAUSE_S, monotonic=monotonic)
+        #: Of its own, because mail is tracked whether its body can be kept or not.
+        self._keeping = Circuit(pause_s=_SEND_PAUSE_S, monotonic=monotonic)
 
     # -- send ---------------------------------------------------------------------------------------------------------
 
@@ -80,6 +86,13 @@ class SQLiteStore:
         # Should the power fail, the delivery is there and says "prepared", which loses no hit and no consent.
         with self._sending.guard(), self._database.write(durable=False, patience_s=_SEND_PATIENCE_S) as connection:
             sent.set_states(connection, ids, state, at=at)
+
+    def keep_bodies(self, bodies: Sequence[KeptBody]) -> None:
+        """Keep the HTML of deliveries for some days."""
+        # To compress takes longer than to write, and nobody waits for it.
+        packed = originals.pack(bodies)
+        with self._keeping.guard(), self._database.write(durable=False, patience_s=_SEND_PATIENCE_S) as connection:
+            originals.keep_bodies(connection, bodies, packed, key=consents.get_key(connection))
 
     # -- consent ------------------------------------------------------------------------------------------------------
 
@@ -215,10 +228,32 @@ class SQLiteStore:
                 connection, message_id=message_id, recipient=recipient, before_id=before_id, limit=_cap(limit)
             )
 
-    def get_metrics(self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None) -> list[Metrics]:
+    def get_body(self, delivery_id: bytes) -> tuple[str, ...] | None:
+        """Return the HTML parts of a delivery as they were before they were edited."""
+        with self._database.read() as connection:
+            kept = originals.get_kept_body(connection, delivery_id)
+        return None if kept is None else kept.parts
+
+    def get_breakdown(
+        self,
+        of: BreakdownOf,
+        name: str,
+        *,
+        by: CellBy,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+    ) -> list[BreakdownLine]:
+        """Return the counts of one campaign or route apart by hours or links, from the rollups."""
+        with self._database.read() as connection:
+            return lines.get_breakdown(connection, of, name, by=by, since=since, until=until, limit=_cap(limit))
+
+    def get_metrics(
+        self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None, key: str | None = None
+    ) -> list[Metrics]:
         """Return counts from the rollups."""
         with self._database.read() as connection:
-            return lines.get_metrics(connection, by=by, limit=_cap(limit), before=before)
+            return lines.get_metrics(connection, by=by, limit=_cap(limit), before=before, key=key)
 
     # -- retention ----------------------------------------------------------------------------------------------------
 
@@ -236,6 +271,11 @@ class SQLiteStore:
             return retention.minimise(
                 connection, cutoff, cutoffs=cutoffs, name_network=name_network, after=after, limit=limit
             )
+
+    def erase_bodies(self, now: datetime, *, limit: int = 500) -> int:
+        """Erase the HTML of deliveries whose days are over."""
+        with self._database.write() as connection:
+            return originals.erase_bodies(connection, now, limit=_cap(limit))
 
     def get_traces(self, observation_id: bytes) -> Traces | None:
         """Return what stayed of a minimised hit; None where it was not minimised."""

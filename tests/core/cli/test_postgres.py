@@ -14,7 +14,7 @@ from mailnod import Envelope, Settings, Tracker, make_override
 from mailnod.cli.context import CliContext
 from mailnod.cli.main import cli
 from mailnod.collect.collector import Request
-from mailnod.model import ConsentRecord, ConsentState, EventFilter
+from mailnod.model import ConsentRecord, ConsentState, EventFilter, KeptBody
 from mailnod.testing import FrozenClock
 
 Run = Callable[..., Result]
@@ -135,6 +135,9 @@ def test_copy_brings_a_file_into_an_empty_database(
 ) -> None:
     """Deliveries, events, counts, consents and withdrawals are the same afterwards, also when it is called twice."""
     url = environ["MAILNOD_DATABASE"]
+    mails = {delivery.recipient: delivery.id for delivery in mail_file.store.get_deliveries()}
+    kept = [KeptBody(id_, ("<p>kept</p>",), clock.now()) for id_ in mails.values()]
+    mail_file.store.keep_bodies(kept)
     arguments = ["copy", "--json", "--database", str(tmp_path / "old.db"), url]
     for _ in range(2):
         result = CliRunner().invoke(cli, arguments, obj=CliContext(environ=environ, clock=clock))
@@ -144,6 +147,8 @@ def test_copy_brings_a_file_into_an_empty_database(
     old = mail_file.store
     assert new.get_deliveries() == old.get_deliveries()
     assert new.get_events(EventFilter()) == old.get_events(EventFilter())
+    assert [new.get_body(id_) for id_ in mails.values()] == [old.get_body(id_) for id_ in mails.values()]
+    assert new.get_body(mails["ada@example.com"]) == ("<p>kept</p>",)
     assert new.get_metrics(by="campaign") == old.get_metrics(by="campaign")
     assert new.get_suppressed()[0] == old.get_suppressed()[0] != frozenset()
     for address in ("ada@example.com", "bob@example.com"):

@@ -89,6 +89,7 @@ def test_query_counts_the_events_that_match(run: Run) -> None:
     """With a query the events themselves are counted, and without conditions that leave any out, as ever."""
     (everything,) = json.loads(run("stats", "--json").stdout)
     (counted,) = json.loads(run("stats", "kind:open,click", "--json").stdout)
+    assert counted.pop("source") == "events"
     assert counted.items() <= everything.items()
     (opens,) = json.loads(run("stats", "kind:open", "--by", "campaign", "--json").stdout)
     assert (opens["key"], opens["human_clicks"], opens["machine_clicks"]) == ("spring", 0, 0)
@@ -97,6 +98,20 @@ def test_query_counts_the_events_that_match(run: Run) -> None:
     hours = json.loads(run("stats", "campaign:spring", "--by", "hour", "--json").stdout)
     assert sum(hour["human_clicks"] for hour in hours) == everything["human_clicks"]
     assert "genuine" in run("stats", "is:person", "--by", "class").stdout
+
+
+@pytest.mark.usefixtures("campaign")
+def test_query_says_where_its_counts_come_from(run: Run) -> None:
+    """What rollups know is answered from them, with the counts that the events have one by one."""
+    for by in ("all", "campaign", "hour", "link"):
+        found = json.loads(run("stats", "campaign:spring", "--by", by, "--json").stdout)
+        counted = json.loads(run("stats", "campaign:spring", "kind:open,click", "--by", by, "--json").stdout)
+        assert found != []
+        assert {line.pop("source") for line in found} == {"rollups"}
+        assert {line.pop("source") for line in counted} == {"events"}
+        assert found == counted
+    assert "from the rollups" in run("stats", "campaign:spring", "--by", "hour").stdout
+    assert "from the rollups" not in run("stats", "campaign:spring", "since:30d", "--by", "hour").stdout
 
 
 @pytest.mark.usefixtures("campaign")

@@ -21,7 +21,7 @@ DAY_S = 86_400.0
 @pytest.mark.usefixtures("campaign")
 def test_sweep_erases_what_is_over(run: Run, clock: FrozenClock, tracker: Tracker) -> None:
     """Nothing goes before its time; after it the sweep says how much went."""
-    assert json.loads(run("sweep", "--json").stdout) == {"minimised": 0, "clean": True}
+    assert json.loads(run("sweep", "--json").stdout) == {"minimised": 0, "bodies": 0, "clean": True}
     clock.advance(29 * DAY_S)
     assert "The raw facts of 3 hits were erased." in run("sweep").stdout
     assert json.loads(run("events", "--json").stdout)[0]["user_agent"] is None
@@ -58,6 +58,7 @@ def test_statistics_span_archive_and_store(run: Run, clock: FrozenClock, tmp_pat
     (month,) = json.loads(run("stats", "--archive", folder, "--by", "month", "--json").stdout)
     (counted,) = json.loads(run("stats", "--json").stdout)
     assert month["key"] in run("stats", "--archive", folder).stdout
+    assert month.pop("source") == "archive"
     assert month.items() - {("key", month["key"])} <= counted.items()
     assert "genuine" in run("stats", "--archive", folder, "--by", "class").stdout
     assert "--by month needs a QUERY" in run("stats", "--by", "month").stderr

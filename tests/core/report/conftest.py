@@ -15,6 +15,7 @@ from mailnod.testing import FrozenClock
 ROUTES = {
     "news": {"track_opens": True, "track_clicks": True, "consent": "assumed"},
     "secret": {"track_opens": True, "consent": "assumed", "retention_days": 0},
+    "kept": {"track_opens": True, "consent": "assumed", "store_bodies_days": 3},
 }
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 
 from mailnod.errors import StoreUnavailableError
 from mailnod.hookspecs import hookimpl
-from mailnod.model import Consent, ConsentRecord, ConsentState, Delivery, Envelope, Link, Mode, Override
+from mailnod.model import Consent, ConsentRecord, ConsentState, Delivery, Envelope, KeptBody, Link, Mode, Override
 from mailnod.plugins import Plugins
 from mailnod.send.policy import Layers
 from mailnod.send.prepare import Draft, Mailing, Prepared, Preparer
@@ -39,11 +42,11 @@ class Everyone:
 class House:
     """A preparer with a real store."""
 
-    def __init__(self, folder: Path, *plugins: object, **settings: Any) -> None:
+    def __init__(self, folder: Path, *plugins: object, store: SQLiteStore | None = None, **settings: Any) -> None:
         config = {"base_url": BASE, "routes": {"news": {"track_opens": True, "track_clicks": True}}, **settings}
         config = {f"MAILNOD_{key.upper()}": value for key, value in config.items() if value is not None}
         self.keyring = Keyring.parse("0:signing:x")
-        self.store = SQLiteStore(folder / "mailnod.db")
+        self.store = store or SQLiteStore(folder / "mailnod.db")
         self.preparer = Preparer(
             settings=Settings.from_mapping(config),
             keyring=self.keyring,
@@ -449,3 +452,38 @@ def test_whoever_withdraws_while_a_batch_is_prepared_is_suppressed(tmp_path: Pat
     first = house.deliveries()[-1]
     assert first.recipient == "a@example.com"
     assert house.store.get_suppressed()[0] == {first.id}
+
+
+def test_body_that_cannot_be_kept_changes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Mail is tracked and leaves where its body cannot be kept, and the log says so once for an outage."""
+    house = House(tmp_path, routes={"news": {"track_opens": True, "store_bodies_days": 3}})
+    assert house.deliveries() == []
+    with contextlib.closing(sqlite3.connect(tmp_path / "mailnod.db")) as connection:
+        connection.execute("DROP TABLE kept_bodies")
+    assert house.prepare().changed
+    assert house.prepare().changed
+    assert len(house.deliveries()) == 2
+    (record,) = caplog.records
+    assert record.getMessage().startswith("bodies are not kept: SQLite refused a statement")
+
+
+def test_store_is_not_asked_where_no_body_is_kept(tmp_path: Path) -> None:
+    """A route that says nothing of bodies does nothing for them, and neither does mail that is not tracked."""
+    asked: list[object] = []
+
+    class Listening(SQLiteStore):
+        """A store that notes what it is to keep."""
+
+        def keep_bodies(self, bodies: Sequence[KeptBody]) -> None:
+            """Note it."""
+            asked.extend(bodies)
+
+    keeping = {"routes": {"news": {"track_opens": True, "store_bodies_days": 3}}}
+    for plugin, settings, count in (
+        (Everyone(), {}, 0),
+        (Everyone(ConsentState.DENIED), keeping, 0),
+        (Everyone(), keeping, 1),
+    ):
+        house = House(tmp_path, plugin, store=Listening(tmp_path / "mailnod.db"), **settings)
+        house.prepare()
+        assert len(asked) == count

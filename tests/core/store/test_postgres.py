@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contracts.breakdown_contract import fill
 from contracts.store_contract import (
     DENIED,
     PURPOSE,
@@ -206,10 +207,13 @@ def test_schema_grows_beside_a_version_that_can_work_with_it(postgres: str) -> N
     url = make_database(postgres)
     with psycopg.connect(url, autocommit=True) as connection:
         migrate(connection)
-        wider = Migration(statements="ALTER TABLE mailnod.deliveries ADD COLUMN note text", works_with=1)
+        note = "ALTER TABLE mailnod.deliveries ADD COLUMN note text"
+        wider = Migration(statements=note, works_with=len(MIGRATIONS))
         migrate(connection, migrations=[*MIGRATIONS, wider])
         migrate(connection)
-        breaking = Migration(statements="ALTER TABLE mailnod.deliveries DROP COLUMN note", works_with=3)
+        breaking = Migration(
+            statements="ALTER TABLE mailnod.deliveries DROP COLUMN note", works_with=len(MIGRATIONS) + 2
+        )
         migrate(connection, migrations=[*MIGRATIONS, wider, breaking])
         with pytest.raises(StoreUnavailableError, match="upgrade Mailnod"):
             migrate(connection)
@@ -218,10 +222,33 @@ def test_schema_grows_beside_a_version_that_can_work_with_it(postgres: str) -> N
             migrate(connection, migrations=[*MIGRATIONS, wider, breaking, failing])
         assert connection.execute(
             "SELECT to_regclass('mailnod.half'), max(number) FROM mailnod.migrations"
-        ).fetchone() == (
-            None,
-            3,
-        )
+        ).fetchone() == (None, len(MIGRATIONS) + 2)
+    drop_database(url)
+
+
+def test_breakdowns_of_older_stores_are_counted(postgres: str) -> None:
+    """A store from before there were breakdowns has them afterwards, as if it had counted all along."""
+    import psycopg
+
+    from contracts.postgres_server import drop_database, make_database
+    from mailnod.store.postgres.store import PostgresStore
+
+    url = make_database(postgres)
+    store = PostgresStore(url)
+    _, hits = fill(store)
+    store.publish([(hits[0], make_verdict(machine=True))], now=after(2e6))
+    with psycopg.connect(url, autocommit=True) as connection:
+        query = """
+            SELECT * FROM mailnod.breakdowns WHERE human_opens + human_clicks + machine_opens + machine_clicks > 0
+            ORDER BY scope, name, by, key
+        """
+        before = connection.execute(query).fetchall()
+        store.close()
+        connection.execute("DROP TABLE mailnod.breakdowns; DELETE FROM mailnod.migrations WHERE number > 2")
+        store = PostgresStore(url)
+        store.get_deliveries()
+        assert connection.execute(query).fetchall() == before != []
+        store.close()
     drop_database(url)
 
 

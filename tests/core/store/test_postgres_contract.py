@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from contracts.bodies_contract import BodiesContract
+from contracts.breakdown_contract import BreakdownContract
 from contracts.retention_contract import RetentionContract
 from contracts.store_contract import StoreContract
 from mailnod.store.base import Store
 
 
-class TestPostgresStore(StoreContract, RetentionContract):
+class TestPostgresStore(StoreContract, RetentionContract, BodiesContract, BreakdownContract):
     """Every rule of the contract, on a server."""
 
     @pytest.fixture

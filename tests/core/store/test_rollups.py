@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from contracts.store_contract import after, make_delivery, make_observation, make_verdict
 from mailnod.model import Classification, Delivery, DeliveryState, EventFilter, EventRecord, Verdict
+from mailnod.report.tally import tally
 from mailnod.store.base import GroupBy
 from mailnod.store.sqlite import SQLiteStore
 
@@ -81,6 +82,11 @@ def get_keys(by: GroupBy, delivery: Delivery | None, hour: str, url: str | None)
     return [] if key is None else [str(key)]
 
 
+def list_names(delivery: Delivery) -> list[str | None]:
+    """Return the campaign and the route of a delivery."""
+    return [delivery.envelope.campaign, delivery.decision.route]
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS, batch=st.integers(1, 20))
 def test_rollups_equal_a_recount(steps: list[tuple[str, int] | tuple[str, int, Classification]], batch: int) -> None:
@@ -122,4 +128,8 @@ def test_rollups_equal_a_recount(steps: list[tuple[str, int] | tuple[str, int, C
                 for line in lines
             }
             assert found == recount(known, records, by)
+        for of, name in (("campaign", "spring"), ("route", "route 1")):
+            named = [r for r in records if r.delivery is not None and name in list_names(r.delivery)]
+            for cells in ("hour", "link"):
+                assert store.get_breakdown(of, name, by=cells) == tally(named, by=cells)  # type: ignore[arg-type]
         store.close()

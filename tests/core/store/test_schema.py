@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts.store_contract import make_delivery
+from contracts.breakdown_contract import fill
+from contracts.store_contract import after, make_delivery, make_observation, make_verdict
 from mailnod.errors import StoreUnavailableError
+from mailnod.store.messages import unpack
+from mailnod.store.rollups import MEASURES
 from mailnod.store.schema import MIGRATIONS, Migration, migrate
 from mailnod.store.sqlite import SQLiteStore
 
@@ -213,3 +218,39 @@ def test_another_program_s_database_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError, match="another program"):
         SQLiteStore(path).add_deliveries([make_delivery()])
     assert path.read_bytes() == before
+
+
+def rewind(connection: sqlite3.Connection) -> None:
+    """Make a store what it was before the counts of messages were packed and breakdowns were there."""
+    columns = f"scope, key, {', '.join(MEASURES)}"
+    for message, counts in connection.execute("SELECT * FROM message_counts").fetchall():
+        row = (1, message, *unpack(counts))
+        connection.execute(f"INSERT INTO rollups ({columns}) VALUES ({', '.join('?' * len(row))})", row)
+    connection.executescript(
+        "UPDATE events SET delay = delay * 1000; UPDATE revised SET delay = delay * 1000;"
+        "DROP TABLE message_counts; DROP TABLE breakdowns; DELETE FROM migrations WHERE number > 2;"
+        "PRAGMA user_version = 2"
+    )
+
+
+def test_counts_of_older_stores_come_along(tmp_path: Path) -> None:
+    """A store from before there were breakdowns and packed counts has them, as if it had counted so all along."""
+    path = tmp_path / "mailnod.db"
+    store = SQLiteStore(path)
+    _, hits = fill(store)
+    store.publish([(hits[0], make_verdict(machine=True))], now=after(2e6))
+    early = make_observation(store.get_deliveries()[1].id, at=datetime(1969, 12, 31, 23, 30, tzinfo=UTC))
+    store.add_observations([early], settle_s=0)
+    store.publish([(early, make_verdict())], now=after(2e6))
+    messages, verdicts = store.get_metrics(by="message"), store.get_verdicts(hits[0].id)
+    assert (len(messages), len(verdicts)) == (6, 2)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        query = "SELECT * FROM breakdowns WHERE human_opens + human_clicks + machine_opens + machine_clicks > 0"
+        before = connection.execute(query).fetchall()
+        rewind(connection)
+        store.close()
+        store = SQLiteStore(path)
+        assert store.get_metrics(by="message") == messages
+        assert store.get_verdicts(hits[0].id) == verdicts
+        assert connection.execute(query).fetchall() == before != []
+        store.close()

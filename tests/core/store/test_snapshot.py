@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from contracts.store_contract import GRANTED, T0, after, make_consent, make_delivery, make_observation, make_verdict
 from mailnod.errors import StoreUnavailableError
-from mailnod.model import EventFilter
+from mailnod.model import EventFilter, KeptBody
+from mailnod.store.bodies import pack
 from mailnod.store.snapshot import write_snapshot
 from mailnod.store.sqlite import SQLiteStore
 
@@ -81,6 +83,26 @@ def test_minimised_snapshot_leaves_out_what_names_people_elsewhere(
     assert copy.check() == []
     assert [line.human_clicks for line in copy.get_metrics(by="link")] == [1, 1]
     copy.close()
+
+
+def test_bodies_are_in_a_whole_snapshot_and_in_no_minimised_one(
+    filled: SQLiteStore, database: Path, tmp_path: Path
+) -> None:
+    """A whole copy has the HTML that is kept, and a minimised one has no piece of it."""
+    (mail,) = filled.get_deliveries()
+    body = KeptBody(mail.id, (f"<p>{secrets.token_hex(400)}</p>",), after(60))
+    filled.keep_bodies([body])
+    whole, minimised = tmp_path / "whole.db", tmp_path / "minimised.db"
+    write_snapshot(database, whole)
+    write_snapshot(database, minimised, minimised=True)
+    for path, parts in ((whole, body.parts), (minimised, None)):
+        copy = SQLiteStore(path, read_only=True)
+        assert copy.get_body(mail.id) == parts
+        copy.close()
+    (packed,) = pack([body]).values()
+    assert packed[20:60] in whole.read_bytes()
+    content = minimised.read_bytes()
+    assert not any(packed[at : at + 16] in content for at in range(8, len(packed) - 16, 8))
 
 
 def test_snapshot_is_one_state_while_others_write(filled: SQLiteStore, database: Path, tmp_path: Path) -> None:

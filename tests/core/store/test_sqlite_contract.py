@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from contracts.bodies_contract import BodiesContract
+from contracts.breakdown_contract import BreakdownContract
 from contracts.retention_contract import RetentionContract
 from contracts.store_contract import StoreContract
 from mailnod.store.base import Store
 from mailnod.store.sqlite import SQLiteStore
 
 
-class TestSQLiteStore(StoreContract, RetentionContract):
+class TestSQLiteStore(StoreContract, RetentionContract, BodiesContract, BreakdownContract):
     """Every rule of the contract, on a file."""
 
     @pytest.fixture

@@ -11,6 +11,7 @@ from datetime import datetime
 from mailnod.model import Consent, ConsentRecord
 from mailnod.store.consents import complete_record, sum_up, withdraws
 from mailnod.store.postgres import locks
+from mailnod.store.postgres.bodies import erase_bodies_of
 from mailnod.store.postgres.server import Connection
 from mailnod.store.rows import CONSENT_COLUMNS, list_columns, read_consent_record, to_micros, write_consent_record
 
@@ -48,7 +49,7 @@ def get_key(connection: Connection) -> bytes:
 
 
 def append_record(connection: Connection, recipient: bytes, record: ConsentRecord) -> ConsentRecord:
-    """Append to a recipient's history, and suppress what was sent where the recipient withdraws.
+    """Append to a recipient's history; where the recipient withdraws, suppress what was sent, and erase its bodies.
 
     Deliveries that are written meanwhile wait, and find the record; so neither can miss the other.
 
@@ -60,6 +61,7 @@ def append_record(connection: Connection, recipient: bytes, record: ConsentRecor
     connection.execute(_APPEND, (recipient, *write_consent_record(record)))
     if withdraws(record, before):
         suppress(connection, [row[0] for row in connection.execute(_SENT_TO, (recipient,))])
+        erase_bodies_of(connection, recipient)
     return record
 
 

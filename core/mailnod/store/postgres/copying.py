@@ -11,10 +11,12 @@ from pathlib import Path
 
 from mailnod.errors import ConfigurationError
 from mailnod.model import EventFilter
+from mailnod.store.bodies import get_kept_body, pack
 from mailnod.store.consents import get_key
 from mailnod.store.deliveries import get_delivery
 from mailnod.store.pages import list_pages
 from mailnod.store.postgres import deliveries as sent
+from mailnod.store.postgres.bodies import keep_bodies
 from mailnod.store.postgres.server import Connection, Server
 from mailnod.store.postgres.store import PostgresStore
 from mailnod.store.rows import CONSENT_COLUMNS, OVERFLOW_COLUMNS, list_columns
@@ -40,7 +42,7 @@ _TABLES = {
 
 
 def copy_store(path: Path, url: str, *, report: Callable[[int], None] = lambda _: None) -> tuple[int, int]:
-    """Copy a file's consents, withdrawals, links, deliveries and judged hits; the file stays as it is.
+    """Copy a file's consents, withdrawals, links, deliveries, bodies and judged hits; the file stays as it is.
 
     Called again, it goes on where it was interrupted. Of each hit the latest verdict is copied, with the counts that
     follow from it; what people did before they withdrew is left out.
@@ -92,8 +94,10 @@ def _copy_deliveries(old: sqlite3.Connection, server: Server, report: Callable[[
     key, moved = get_key(old), 0
     for ids in _list_ids(old):
         found = [delivery for id_ in ids if (delivery := get_delivery(old, id_)) is not None]
+        kept = [body for id_ in ids if (body := get_kept_body(old, id_)) is not None]
         with server.write() as new:
             sent.add_deliveries(new, found, consent_mark=None, key=key)
+            keep_bodies(new, kept, pack(kept), key=key)
         moved += len(found)
         report(len(found))
     return moved

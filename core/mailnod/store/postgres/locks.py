@@ -13,13 +13,14 @@ from mailnod.store.postgres.server import Connection
 
 __all__ = ["take"]
 
-Name = Literal["consents", "suppressed", "hits"]
+Name = Literal["consents", "suppressed", "hits", "bodies"]
 
 #: Always taken in this order, or two transactions could wait for each other.
 _KEYS: dict[Name, int] = {
     "consents": 0x4D6E6F6401,
     "suppressed": 0x4D6E6F6402,
     "hits": 0x4D6E6F6403,
+    "bodies": 0x4D6E6F6404,
 }
 
 

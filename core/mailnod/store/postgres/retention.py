@@ -105,7 +105,7 @@ def vacuum(connection: Connection) -> bool:
         if time.monotonic() > deadline:
             break
         time.sleep(0.05)
-    connection.execute("VACUUM mailnod.observations, mailnod.texts")
+    connection.execute("VACUUM mailnod.observations, mailnod.texts, mailnod.bodies")
     return not is_seen
 
 

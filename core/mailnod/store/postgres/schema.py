@@ -272,8 +272,59 @@ CREATE TABLE mailnod.lease (
 );
 """
 
+_BODIES = """
+-- The HTML of mail as it was before it was edited, compressed already; what many deliveries share is kept once. hash is
+-- keyed, so that it tells nothing of what was erased.
+CREATE TABLE mailnod.bodies (
+    hash bytea PRIMARY KEY,
+    value bytea STORAGE EXTERNAL NOT NULL
+);
+
+CREATE TABLE mailnod.kept_bodies (
+    delivery_id bytea PRIMARY KEY REFERENCES mailnod.deliveries (id) ON DELETE CASCADE,
+    body bytea NOT NULL REFERENCES mailnod.bodies (hash),
+    erase_at bigint NOT NULL
+);
+CREATE INDEX kept_bodies_by_body ON mailnod.kept_bodies (body);
+CREATE INDEX kept_bodies_by_end ON mailnod.kept_bodies (erase_at);
+"""
+
+_BREAKDOWNS = """
+-- The hours and links of each campaign and route.
+CREATE TABLE mailnod.breakdowns (
+    scope text NOT NULL,
+    name text NOT NULL,
+    by text NOT NULL,
+    key text NOT NULL,
+    human_opens bigint NOT NULL,
+    human_opens_unique bigint NOT NULL,
+    human_clicks bigint NOT NULL,
+    human_clicks_unique bigint NOT NULL,
+    machine_opens bigint NOT NULL,
+    machine_clicks bigint NOT NULL,
+    PRIMARY KEY (scope, name, by, key)
+);
+INSERT INTO mailnod.breakdowns
+SELECT n.scope, n.name, c.scope, c.key,
+    coalesce(sum(c.events) FILTER (WHERE c.measure = 'human_opens'), 0),
+    count(*) FILTER (WHERE c.measure = 'human_opens'),
+    coalesce(sum(c.events) FILTER (WHERE c.measure = 'human_clicks'), 0),
+    count(*) FILTER (WHERE c.measure = 'human_clicks'),
+    coalesce(sum(c.events) FILTER (WHERE c.measure = 'machine_opens'), 0),
+    coalesce(sum(c.events) FILTER (WHERE c.measure = 'machine_clicks'), 0)
+FROM mailnod.delivery_counts AS c JOIN mailnod.deliveries AS d ON d.id = c.delivery_id,
+LATERAL (VALUES ('campaign', d.campaign), ('route', d.route)) AS n (scope, name)
+WHERE c.scope IN ('hour', 'link') AND c.events > 0 AND n.name IS NOT NULL
+    AND c.measure IN ('human_opens', 'human_clicks', 'machine_opens', 'machine_clicks')
+GROUP BY n.scope, n.name, c.scope, c.key;
+"""
+
 #: Every migration in order; the schema's version is their number. What is released here is never edited.
-MIGRATIONS: tuple[Migration, ...] = (Migration(statements=_FIRST, works_with=1),)
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(statements=_FIRST, works_with=1),
+    Migration(statements=_BODIES, works_with=1),
+    Migration(statements=_BREAKDOWNS, works_with=3),
+)
 
 
 def migrate(connection: psycopg.Connection[Any], *, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from mailnod.errors import StoreUnavailableError
 from mailnod.model import (
+    BreakdownLine,
     Consent,
     ConsentRecord,
     Delivery,
@@ -16,6 +17,7 @@ from mailnod.model import (
     EventFilter,
     EventPage,
     EventRecord,
+    KeptBody,
     Metrics,
     Observation,
     Overflow,
@@ -27,12 +29,15 @@ from mailnod.model import (
 )
 from mailnod.store.addresses import hash_address
 from mailnod.store.base import WORKER_LEASE, GroupBy
+from mailnod.store.bodies import pack
 from mailnod.store.circuit import Circuit
+from mailnod.store.postgres import bodies as originals
 from mailnod.store.postgres import consents, events, lease, links, locks, retention, rollups
 from mailnod.store.postgres import deliveries as sent
 from mailnod.store.postgres import observations as hits
 from mailnod.store.postgres import overflow as counts
 from mailnod.store.postgres.server import Connection, Server
+from mailnod.store.rollups import BreakdownOf, CellBy
 
 __all__ = ["PostgresStore"]
 
@@ -68,6 +73,8 @@ class PostgresStore:
     ) -> None:
         self._server = Server(url, read_only=read_only, timeout_s=timeout_s)
         self._sending = Circuit(pause_s=_SEND_PAUSE_S, monotonic=monotonic)
+        #: Of its own, because mail is tracked whether its body can be kept or not.
+        self._keeping = Circuit(pause_s=_SEND_PAUSE_S, monotonic=monotonic)
         #: The store's own key, which never changes.
         self._key: bytes | None = None
 
@@ -84,6 +91,13 @@ class PostgresStore:
         # Should the power fail, the delivery is there and says "prepared", which loses no hit and no consent.
         with self._sending.guard(), self._server.write(durable=False, patience_s=_SEND_PATIENCE_S) as connection:
             sent.set_states(connection, ids, state, at=at)
+
+    def keep_bodies(self, bodies: Sequence[KeptBody]) -> None:
+        """Keep the HTML of deliveries for some days."""
+        # To compress takes longer than to write, and nobody waits for it.
+        packed = pack(bodies)
+        with self._keeping.guard(), self._server.write(durable=False, patience_s=_SEND_PATIENCE_S) as connection:
+            originals.keep_bodies(connection, bodies, packed, key=self._get_key(connection))
 
     # -- consent ------------------------------------------------------------------------------------------------------
 
@@ -223,10 +237,32 @@ class PostgresStore:
                 connection, message_id=message_id, recipient=hashed, before_id=before_id, limit=_cap(limit)
             )
 
-    def get_metrics(self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None) -> list[Metrics]:
+    def get_body(self, delivery_id: bytes) -> tuple[str, ...] | None:
+        """Return the HTML parts of a delivery as they were before they were edited."""
+        with self._server.read() as connection:
+            kept = originals.get_kept_body(connection, delivery_id)
+        return None if kept is None else kept.parts
+
+    def get_breakdown(
+        self,
+        of: BreakdownOf,
+        name: str,
+        *,
+        by: CellBy,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+    ) -> list[BreakdownLine]:
+        """Return the counts of one campaign or route apart by hours or links, from the rollups."""
+        with self._server.read() as connection:
+            return rollups.get_breakdown(connection, of, name, by=by, since=since, until=until, limit=_cap(limit))
+
+    def get_metrics(
+        self, *, by: GroupBy = "all", limit: int = 100, before: str | None = None, key: str | None = None
+    ) -> list[Metrics]:
         """Return counts from the rollups."""
         with self._server.read() as connection:
-            return rollups.get_metrics(connection, by=by, limit=_cap(limit), before=before)
+            return rollups.get_metrics(connection, by=by, limit=_cap(limit), before=before, key=key)
 
     # -- retention ----------------------------------------------------------------------------------------------------
 
@@ -245,6 +281,11 @@ class PostgresStore:
             return retention.minimise(
                 connection, cutoff, cutoffs=cutoffs, name_network=name_network, key=key, after=after, limit=limit
             )
+
+    def erase_bodies(self, now: datetime, *, limit: int = 500) -> int:
+        """Erase the HTML of deliveries whose days are over."""
+        with self._server.write() as connection:
+            return originals.erase_bodies(connection, now, limit=_cap(limit))
 
     def get_traces(self, observation_id: bytes) -> Traces | None:
         """Return what stayed of a minimised hit; None where it was not minimised."""
