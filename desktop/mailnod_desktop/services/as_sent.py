@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from mailnod.html.encoded import decode_html
@@ -15,7 +16,7 @@ from mailnod_desktop.services.model import Body, Inspection, Parsed, Wishes
 from mailnod_desktop.services.restoring import Restored
 from mailnod_desktop.services.source import Source, measure
 
-__all__ = ["list_unknown", "show_as_sent", "take_back"]
+__all__ = ["list_unknown", "show_as_recorded", "show_as_sent", "take_back"]
 
 
 def list_unknown(restored: Sequence[Restored | None]) -> tuple[str, ...]:
@@ -58,6 +59,24 @@ def show_as_sent(
         as_sent=True,
         unknown=list_unknown(restored),
         text=parsed.text,
+    )
+
+
+def show_as_recorded(parsed: Parsed, wishes: Wishes, recorded: Decision) -> Inspection:
+    """Return what a store knows of a mail whose text it has not kept: what was decided when it was sent."""
+    known = dict.fromkeys(parsed.summary.recipients, "") if recorded.tracked else {}
+    return Inspection(
+        parsed=parsed,
+        wishes=wishes,
+        decision=replace(recorded, reasons=("as the database recorded it when it was sent", *recorded.reasons)),
+        bodies=(),
+        links=(),
+        findings=(),
+        data=parsed.mail.data,
+        token=None,
+        tokens=MappingProxyType(known),
+        as_sent=True,
+        unknown=("The database keeps no text of mails, so links and pixel are not shown and nothing can be changed.",),
     )
 
 

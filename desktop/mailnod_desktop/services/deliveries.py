@@ -77,6 +77,7 @@ def make_delivered_mail(delivery: Delivery, bodies: tuple[str, ...] | None = Non
         data=head.encode() + _make_body(bodies or ()),
         received_at=delivery.accepted_at or envelope.sent_at,
         envelope_recipients=tuple(filter(None, envelope.recipients)),
+        recorded=decision,
     )
 
 

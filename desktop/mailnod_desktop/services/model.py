@@ -56,6 +56,8 @@ class Mail:
     #: What the SMTP conversation said (RFC 5321), Bcc included; empty for files.
     envelope_sender: str = ""
     envelope_recipients: tuple[str, ...] = ()
+    #: What was decided when it was sent, as a store recorded it; None where it comes from elsewhere.
+    recorded: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +157,10 @@ class Body:
 class LinkRow:
     """One link, the pixel or the hidden link of a body, and what becomes of it."""
 
-    #: Number of the HTML body, from 0.
+    #: Number of the HTML body, from 0; plain texts are counted on from there.
     body: int
-    kind: Literal["click", "pixel", "honeypot"]
+    #: "text" is a link in plain text, where a route tracks those.
+    kind: Literal["click", "pixel", "honeypot", "text"]
     #: None for the pixel and the hidden link.
     link: Link | None
     tracked: bool
@@ -207,7 +210,7 @@ class Inspection:
     data: bytes = field(repr=False)
     #: What the bodies were filled with; None where nothing is tracked.
     token: str | None
-    #: What was rewritten for whom: each recipient with the token that their own copy would have.
+    #: What was rewritten for whom: each recipient with the token that their own copy would have; "" where nobody knows.
     tokens: Mapping[str, str] = field(default_factory=dict)
     #: Why the mail leaves as it came although tracking was wished, in words; "" where nothing failed.
     error: str = ""

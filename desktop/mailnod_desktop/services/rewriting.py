@@ -22,11 +22,11 @@ from mailnod.send.override import read_headers
 from mailnod.send.policy import Layers, apply_consent, pick, wish
 from mailnod.settings import Settings, refuse_unknown
 from mailnod.tokens import Key, Keyring, KeyState, new_secret
-from mailnod_desktop.services.as_sent import list_unknown, show_as_sent, take_back
+from mailnod_desktop.services.as_sent import list_unknown, show_as_recorded, show_as_sent, take_back
 from mailnod_desktop.services.consents import AskConsent, find_consents
 from mailnod_desktop.services.findings import find_findings
-from mailnod_desktop.services.link_rows import list_links
-from mailnod_desktop.services.model import Body, Inspection, Parsed, Wishes
+from mailnod_desktop.services.link_rows import list_links, list_text_links
+from mailnod_desktop.services.model import Body, Inspection, LinkRow, Parsed, Wishes
 from mailnod_desktop.services.plans import Plans, make_plans
 from mailnod_desktop.services.restoring import restore
 from mailnod_desktop.services.source import Source, drop_own_headers, measure, open_source
@@ -100,6 +100,8 @@ class Rewriter:
     def _inspect(self, parsed: Parsed, wishes: Wishes) -> Inspection:
         if parsed.summary.problem:
             return self._leave(parsed, wishes, parsed.summary.problem)
+        if parsed.mail.recorded is not None and not parsed.htmls:
+            return show_as_recorded(parsed, wishes, parsed.mail.recorded)
         source = open_source(parsed.mail)
         restored = [restore(html) for html in source.htmls] if parsed.tracked_by else []
         if any(restored):
@@ -223,6 +225,7 @@ def _fill(subject: _Subject, plans: Plans, *, token: str | None, tokens: Mapping
     """Return what leaves: the filled bodies, or all as it came where there is no token."""
     source, parsed = subject.source, subject.parsed
     data, text = source.data, parsed.text
+    text_links: tuple[LinkRow, ...] = ()
     if token is None:
         bodies = tuple(map(_make_body, source.htmls, source.htmls))
     else:
@@ -232,12 +235,13 @@ def _fill(subject: _Subject, plans: Plans, *, token: str | None, tokens: Mapping
         if plans.texts:
             texts = [plan.fill(token) for plan in plans.texts]
             data, text = read_message(data, kind="text/plain").replace_texts(texts), texts[0]
+            text_links = list_text_links(plans.texts, token, first_body=len(bodies))
     return Inspection(
         parsed=parsed,
         wishes=subject.wishes,
         decision=plans.decision,
         bodies=bodies,
-        links=list_links(bodies, [plan.links for plan in plans.bodies], plans.decision, token),
+        links=list_links(bodies, [plan.links for plan in plans.bodies], plans.decision, token) + text_links,
         findings=(),
         data=drop_own_headers(data) if source.message is not None else data,
         token=token,

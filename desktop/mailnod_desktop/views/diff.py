@@ -12,6 +12,7 @@ from mailnod_desktop.models.plain import make_tooltip, make_visible, shorten
 from mailnod_desktop.services.diff import DiffRow, make_diff
 from mailnod_desktop.services.model import Body, Inspection, LinkRow
 from mailnod_desktop.theme import icon
+from mailnod_desktop.views.bodiless import explain_no_html
 from mailnod_desktop.views.controls import ChoiceBox, IconTool, make_label
 from mailnod_desktop.views.diff_canvas import DiffCanvas
 from mailnod_desktop.views.diff_search import DiffSearch
@@ -268,7 +269,7 @@ class DiffView(QWidget):
             label.setVisible(self._get_body() is not None)
         if self._inspection is None:
             return self.tr("Open a mail to see what tracking changes in its source.")
-        return self.tr("This mail has no HTML, so there is nothing to rewrite.")
+        return explain_no_html(self._inspection)
 
     def _get_current_link(self) -> tuple[int | None, str] | None:
         current = self._canvas.current

@@ -23,6 +23,7 @@ from mailnod_desktop.models.plain import make_visible, shorten
 from mailnod_desktop.models.words import WordsFilter
 from mailnod_desktop.services.model import Finding, Inspection, Severity
 from mailnod_desktop.theme import Theme, get_theme, icon, make_mono_font
+from mailnod_desktop.views.bodiless import explain_no_html, knows_text
 from mailnod_desktop.views.controls import FilterBox, make_label
 from mailnod_desktop.views.pills import draw_pill
 from mailnod_desktop.views.tables import HintList
@@ -95,6 +96,8 @@ class FindingsView(QWidget):
         self._counts.setText(", ".join(self._count(each, numbers[each]) for each in SEVERITIES if numbers[each]))
         if inspection is None:
             hint = self.tr("Open a mail to see what there is to look at.")
+        elif not knows_text(inspection):
+            hint = explain_no_html(inspection)
         else:
             hint = self.tr("No finding holds these words.") if numbers else self.tr("Nothing to worry about.")
         self._list.set_hint(hint)

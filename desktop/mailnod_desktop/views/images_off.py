@@ -11,6 +11,7 @@ from mailnod_desktop.models.words import WordsFilter
 from mailnod_desktop.services.images import list_images, score_alt
 from mailnod_desktop.services.model import Inspection
 from mailnod_desktop.theme import get_theme
+from mailnod_desktop.views.bodiless import explain_no_html
 from mailnod_desktop.views.controls import FilterBox, make_label
 from mailnod_desktop.views.tables import HintTable, MonoDelegate, StateDelegate, remember_columns, set_widths
 
@@ -89,7 +90,7 @@ class ImagesOffView(QWidget):
         if inspection is None:
             hint = self.tr("Open a mail to see what is left of it without images.")
         elif html is None:
-            hint = self.tr("This mail has no HTML, and so no images.")
+            hint = explain_no_html(inspection)
         else:
             hint = self.tr("No image holds these words.") if self._model.rowCount() else self.tr("No images.")
         self._table.set_hint(hint)

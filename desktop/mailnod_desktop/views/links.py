@@ -10,6 +10,7 @@ from mailnod_desktop.models.links import LinkColumn, LinksModel
 from mailnod_desktop.models.words import WordsFilter
 from mailnod_desktop.services.model import Inspection, LinkRow
 from mailnod_desktop.theme import icon
+from mailnod_desktop.views.bodiless import explain_no_html, knows_text
 from mailnod_desktop.views.checks import CheckDelegate
 from mailnod_desktop.views.controls import FilterBox, make_label
 from mailnod_desktop.views.tables import HintTable, MonoDelegate, StateDelegate, remember_columns, set_widths
@@ -208,6 +209,8 @@ class LinksView(QWidget):
             counts, hint = "", self.tr("Open a mail to see its links.")
         elif not links:
             counts, hint = self.tr("No links"), self.tr("This mail has no links that a reader could follow.")
+            if not knows_text(self._inspection):
+                counts, hint = "", explain_no_html(self._inspection)
         else:
             counts = self.tr("{total}: {tracked} tracked, {rest} left alone").format(
                 total=self.tr("1 link") if len(links) == 1 else self.tr("{n} links").format(n=f"{len(links):,}"),
@@ -215,7 +218,10 @@ class LinksView(QWidget):
                 rest=f"{len(links) - tracked:,}",
             )
             hint = self.tr("No link holds these words.")
-        extra = [self._model.describe_state(row) for row in self._model.rows if row.kind != "click"]
+        texts = sum(row.kind == "text" for row in self._model.rows)
+        extra = [self._model.describe_state(row) for row in self._model.rows if row.kind in ("pixel", "honeypot")]
+        if texts:
+            extra.append(self.tr("1 in plain text") if texts == 1 else self.tr("{n} in plain text").format(n=texts))
         if extra and counts:
             counts += f" · {', '.join(dict.fromkeys(extra))}"
         shown = self._shown.rowCount()

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QMessageBo
 
 from mailnod.settings import Settings
 from mailnod.tokens import Keyring
+from mailnod_desktop.models.plain import capitalise
 from mailnod_desktop.preferences import Appearance, Preferences
 from mailnod_desktop.services.model import Inspection, LinkRow, Mail, Wishes
 from mailnod_desktop.services.rewriting import Rewriter
@@ -247,6 +248,8 @@ class MainWindow(QMainWindow):
             self.status.say("")
         elif inspection.error:
             self.status.say(self.tr("Leaves as it came: {}").format(inspection.error))
+        elif inspection.as_sent:
+            self.status.say(capitalise("; ".join(inspection.decision.reasons)))
         else:
             edits = sum(len(body.plan.edits) for body in inspection.bodies if body.plan is not None)
             self.status.say(

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from mailnod_desktop.models.plain import make_visible
 from mailnod_desktop.services.model import Inspection
 from mailnod_desktop.theme import get_theme
+from mailnod_desktop.views.bodiless import explain_no_html, knows_text
 from mailnod_desktop.views.controls import IconButton, make_label
 from mailnod_desktop.views.tables import make_source_font
 
@@ -80,6 +81,8 @@ class PlainTextView(QWidget):
         self._copy.setEnabled(bool(came))
         if inspection is None:
             hint = self.tr("Open a mail to see its text.")
+        elif not knows_text(inspection):
+            hint = explain_no_html(inspection)
         else:
             hint = self.tr("This mail has no plain text. Some readers and most filters want one.")
         self._original.text.setPlaceholderText(hint)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from mailnod_desktop.services.images import score_alt, without_images
 from mailnod_desktop.services.model import CLIP_BYTES, Inspection, LinkRow
+from mailnod_desktop.views.bodiless import explain_no_html
 from mailnod_desktop.views.preview_blocked import merge_blocked
 from mailnod_desktop.views.preview_controls import PreviewControls
 from mailnod_desktop.views.preview_documents import Shown, find_base, find_shown, format_bytes, make_document
@@ -233,7 +234,7 @@ class PreviewView(QWidget):
         shown = self._shown
         original, rewritten = self._panes["original"], self._panes["rewritten"]
         if shown is None:
-            empty = [] if self._inspection is None else [self.tr("this mail has no HTML")]
+            empty = [] if self._inspection is None else [explain_no_html(self._inspection)]
             for pane in self._panes.values():
                 pane.facts.set_parts(empty)
                 pane.meter.clear()

@@ -49,6 +49,18 @@ def test_headers_say_what_was_recorded() -> None:
     assert (mail.origin, mail.key) == ("store", "store:0000000000000001")
 
 
+def test_what_was_decided_is_shown_where_no_text_is_kept() -> None:
+    """A delivery without a body is shown by what the store recorded, and not judged as a mail that has no HTML."""
+    delivery = make_delivery()
+    inspection = Rewriter(Settings(), None).inspect(parse(make_delivered_mail(delivery)), Wishes())
+    assert (inspection.decision.opens, inspection.decision.clicks) == (Mode.INDIVIDUAL, Mode.NONE)
+    assert inspection.decision.reasons[1:] == delivery.decision.reasons
+    assert inspection.as_sent
+    assert "keeps no text" in inspection.unknown[0]
+    assert set(inspection.tokens) == {"one@example.com", "two@example.com"}
+    assert inspection.data == make_delivered_mail(delivery).data
+
+
 @pytest.mark.parametrize("bodies", [("<p>Größe\r\n.</p>\n",), ("<p>1</p>", "<p>2\udcff</p>")])
 def test_bodies_come_byte_for_byte(bodies: tuple[str, ...]) -> None:
     """HTML that the store has kept is read back as it was; half a character becomes a question mark."""

@@ -166,7 +166,7 @@ def test_images_off_shows_texts_and_their_score(qtbot: QtBot, view: PreviewView,
 def test_a_mail_without_html_is_said_to_have_none(qtbot: QtBot, view: PreviewView, inspect_html: InspectHtml) -> None:
     """Where there is nothing to draw, the headers say why."""
     view.show_inspection(inspect_html(MAIL), body=5)
-    assert pane_of(view, "original").facts.text == "this mail has no HTML"
+    assert pane_of(view, "original").facts.text == "This mail has no HTML."
     view.clear()
     assert pane_of(view, "original").facts.text == ""
 
