@@ -7,12 +7,16 @@ such a failure when the repeat is possessive (fixed in 3.11.5).
 from __future__ import annotations
 
 import re
+from itertools import islice
 from string import ascii_lowercase
 from typing import Final, NamedTuple
+
+from mailnod.errors import RewriteError
 
 __all__ = [
     "ATTRIBUTES",
     "HREF",
+    "MAX_ATTRIBUTES",
     "NAME_END",
     "TAG",
     "WHITE_SPACE",
@@ -25,6 +29,8 @@ __all__ = [
 
 #: What parts attributes, inside a character class; HTML knows five such characters, ``\s`` many more.
 WHITE_SPACE: Final = r"\t\n\f\r "
+#: Tags of real pages have a few dozen.
+MAX_ATTRIBUTES: Final = 10_000
 #: What follows a name.
 NAME_END: Final = rf"[{WHITE_SPACE}/>]"
 
@@ -94,8 +100,12 @@ def read_attributes(html: str, start: int, end: int) -> list[Attribute]:
     :param start: where the name of the element ends.
     :param end: where the ``>`` stands.
     :returns: all attributes in order, later duplicates included.
+    :raises RewriteError: there are more than :data:`MAX_ATTRIBUTES`.
     """
-    return list(map(_attribute, _READ.finditer(html, start, end)))
+    found = list(map(_attribute, islice(_READ.finditer(html, start, end), MAX_ATTRIBUTES + 1)))
+    if len(found) > MAX_ATTRIBUTES:
+        raise RewriteError("a tag of the HTML has too many attributes to be read", offset=start)
+    return found
 
 
 def find_first(attributes: list[Attribute], name: str) -> Attribute | None:

@@ -52,7 +52,11 @@ def walk_parts(data: bytes, *, enters: Callable[[str], bool]) -> Iterator[Messag
     :param enters: tells by a container's type, such as ``multipart/signed``, whether its parts are looked at.
     :raises RewriteError: it has more parts than any mail has.
     """
-    yield from _walk(data, 0, len(data), path="1", depth=0, enters=enters)
+    parts = _walk(data, 0, len(data), path="1", depth=0, enters=enters)
+    for count, part in enumerate(parts, start=1):
+        if count > _MAX_PARTS:
+            raise RewriteError(f"the message has more than {_MAX_PARTS} parts")
+        yield part
 
 
 def _walk(
@@ -83,19 +87,19 @@ def read_head(data: bytes, start: int, end: int) -> Message:
 
 def _split(data: bytes, start: int, end: int, boundary: bytes) -> Iterator[tuple[int, int]]:
     """Yield the span of each part of a multipart body (RFC 2046, section 5.1.1)."""
-    delimiter = re.compile(rb"(?:\A|\r?\n)--" + re.escape(boundary) + rb"(--)?+[ \t]*+(?:\r?\n|\Z)")
-    # The line end before a delimiter belongs to it, and may be the one that ends the delimiter before.
-    position, part_start, count = max(start - 2, 0), None, 0
-    while match := delimiter.search(data, position, end):
-        count += 1
-        if count > _MAX_PARTS:
-            raise RewriteError(f"a multipart body has more than {_MAX_PARTS} parts")
+    # It begins with what is constant, which is found ten times as fast as a line end that may stand before it.
+    delimiter = re.compile(rb"--" + re.escape(boundary) + rb"(--)?+[ \t]*+(?:\r?\n|\Z)")
+    part_start = None
+    for match in delimiter.finditer(data, start, end):
+        if match.start() and data[match.start() - 1] != ord("\n"):
+            continue
         if part_start is not None:
-            yield part_start, max(part_start, match.start())
+            # The line end before a delimiter belongs to it, and may be the one that ends the delimiter before.
+            newline = match.start() - (2 if data[match.start() - 2 : match.start()] == b"\r\n" else 1)
+            yield part_start, max(part_start, newline)
         if match[1]:
             return
         part_start = match.end()
-        position = match.end() - 1
     if part_start is not None:
         yield part_start, end
 

@@ -20,7 +20,10 @@ __all__ = ["Source", "check_size", "drop_own_headers", "measure", "open_source"]
 MAX_HTML_BYTES: Final = 5 * 1024 * 1024
 MAX_MAIL_BYTES: Final = 100 * 1024 * 1024
 MAX_HEAD_BYTES: Final = 1024 * 1024
+#: Of the fields that say what a part is; the standard library reads their parameters in quadratic time.
+MAX_FIELD_CHARS: Final = 16 * 1024
 
+_KIND_FIELDS: Final = ("Content-Type", "Content-Disposition")
 _OWN_HEADER = re.compile(rb"^X-Mailnod-[^\n]*\n(?:[ \t][^\n]*\n)*", re.IGNORECASE | re.MULTILINE)
 
 
@@ -92,6 +95,9 @@ def check_size(mail: Mail) -> None:
     if find_body(mail.data, 0, size) > MAX_HEAD_BYTES:
         raise RewriteError("its head does not end within a megabyte, so no body can be found")
     for part in walk_parts(mail.data, enters=lambda _: True):
+        for name in _KIND_FIELDS:
+            if len(str(part.head.get(name, ""))) > MAX_FIELD_CHARS:
+                raise RewriteError(f"the field {name} of part {part.path} is too long to be looked at")
         size = part.body_end - part.body_start
         if part.head.get_content_type() in ("text/html", "text/plain") and size > MAX_HTML_BYTES:
             raise RewriteError(f"a body of it has {size:,} bytes, and is too large to be looked at")

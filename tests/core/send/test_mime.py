@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+import time
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,15 @@ def test_too_many_parts_are_refused() -> None:
     """A message of nothing but delimiters is refused."""
     with pytest.raises(RewriteError, match="parts"):
         read_message(b"Content-Type: multipart/mixed; boundary=B\r\n\r\n" + b"--B\r\n" * 2000)
+
+
+def test_too_many_parts_in_containers_are_refused() -> None:
+    """A message whose containers have few parts each, and a million together, is refused too, and soon."""
+    inner = b"Content-Type: multipart/mixed; boundary=C\r\n\r\n" + b"--C\r\n\r\n" * 500 + b"--C--\r\n"
+    started = time.process_time()
+    with pytest.raises(RewriteError, match="parts"):
+        read_message(b"Content-Type: multipart/mixed; boundary=B\r\n\r\n" + (b"--B\r\n" + inner) * 500)
+    assert time.process_time() - started < 2
 
 
 def test_corpus(shared: Path) -> None:

@@ -124,6 +124,10 @@ def test_nothing_raises(data: bytes, head: bytes) -> None:
 
 
 HEAD = b"Content-Type: text/html\n\n"
+WIDE = (
+    b"Content-Type: multipart/mixed; boundary=a\n\n"
+    + (b"--a\nContent-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\n" * 900 + b"--b--\n") * 900
+)
 HOSTILE = {
     "field": b"Subject: " + b"x" * 50_000_000,
     "head": b"x\n" * 25_000_000,
@@ -131,6 +135,11 @@ HOSTILE = {
     "quoted": b"Content-Transfer-Encoding: quoted-printable\n" + HEAD + b"=41" * 16_000_000,
     "parts": b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\n" * 1_000_000,
     "nested": b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(5_000)),
+    "wide": WIDE,
+    "unclosed": b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(100_000)),
+    "parameters": b"Content-Type: text/html" + b'; a*0*="x"' * 100_000 + b"\n\n<a href=x>",
+    "disposition": b"Content-Disposition: inline" + b"; a=x" * 200_000 + b"\n" + HEAD + b"<a href=x>",
+    "attributes": HEAD + b"<a " + b"a=1 " * 1_200_000 + b"href=https://e.example>x</a>",
     "angles": HEAD + b"<img src=x>" + b"<" * 1_000_000,
     "comments": HEAD + b"<img src=x>" + b"<!--" * 300_000,
     "styles": HEAD + b"<img src=x>" + b"<style>" * 200_000,
