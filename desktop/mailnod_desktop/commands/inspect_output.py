@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mailnod.cli.output import count, print_json
+from mailnod.cli.output import clean, count, print_json
 from mailnod.errors import ConfigurationError
 from mailnod_desktop.commands.inspect_tables import print_detail, print_grouped, print_overview
 from mailnod_desktop.services.describing import describe_error, describe_inspection
@@ -123,7 +123,8 @@ class Output:
             print_overview(self._rows)
             print_grouped(self._findings)
         for error in self._errors:
-            click.echo(str(error), err=True)
+            # Names of files come from strangers too.
+            click.echo(clean(str(error)), err=True)
         if self._failures:
             named = ", ".join(f"{rule} ({number:,})" for rule, number in self._failures.items())
             click.echo(f"Failed by {count(sum(self._failures.values()), 'finding')}: {named}.", err=True)

@@ -31,7 +31,7 @@ _MAX_HITS: Final = 50
 def find_findings(inspection: Inspection) -> tuple[Finding, ...]:
     """Return what is to be looked at in a mail, errors first.
 
-    A rule that fails finds nothing and holds no other rule up.
+    A rule that fails holds no other rule up; it is said to have failed, so that no mail passes by breaking a rule.
     """
     found = [finding for rule in RULES.values() for finding in _apply(rule, inspection)]
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
@@ -58,14 +58,24 @@ def _apply(rule: Rule, inspection: Inspection) -> Iterator[Finding]:
     hits = rule.find(inspection)
     try:
         first = list(islice(hits, _MAX_HITS))
-        more = sum(1 for _ in hits)
-    except Exception:
+        more = [hit.severity or rule.severity for hit in hits]
+    except Exception as error:
         log.exception("the rule %r failed", rule.name)
+        yield _make_finding(
+            rule,
+            Hit(
+                message=f"The rule could not look at this mail ({type(error).__name__}).",
+                advice="Look at the mail yourself, and report this as an error of Mailnod.",
+                severity="error",
+            ),
+        )
         return
     for hit in first:
         yield _make_finding(rule, hit)
     if more:
-        yield _make_finding(rule, Hit(message=f"{more:,} more of the same kind.", advice=first[-1].advice))
+        worst = min(more, key=SEVERITIES.index)
+        message = f"{len(more):,} more of the same kind."
+        yield _make_finding(rule, Hit(message=message, advice=first[-1].advice, severity=worst))
 
 
 def _make_finding(rule: Rule, hit: Hit) -> Finding:

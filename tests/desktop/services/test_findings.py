@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pytest
 
 from contracts.desktop_mails import inspect_html, inspect_mail, make_html_mail, make_message
 from mailnod.errors import ConfigurationError
 from mailnod.settings import Settings
+from mailnod_desktop.services import findings
 from mailnod_desktop.services.findings import RULES, SEVERITIES, choose_failures
-from mailnod_desktop.services.model import Finding, Inspection, Wishes
+from mailnod_desktop.services.model import Finding, Inspection, Mail, Wishes
 from mailnod_desktop.services.rewriting import Rewriter
+from mailnod_desktop.services.rules import Hit
 
 PIXEL = '<img src="https://track.example/t/o/AQEBtokentokentokentokentoken_-9.gif" width="1" height="1" alt="">'
 TEXT = "Enough text to be read by anybody who has images switched off."
@@ -121,6 +126,29 @@ def test_many_of_a_kind_are_counted() -> None:
     found = find(inspect_html('<a href="/a">x</a>' * 1000), "relative-link")
     assert len(found) == 51
     assert found[-1].message == "950 more of the same kind."
+
+
+def test_the_worst_of_those_that_are_counted_is_not_lost() -> None:
+    """An error behind fifty warnings of a rule is still one to who fails for errors."""
+    body = b"--b\nContent-Type: text/html\n\n%s\n"
+    bodies = [body % (b"<body>" + b"x" * 110_000)] * 50 + [body % (b"<!-- x -->" + b"x" * 110_000)]
+    data = b"Content-Type: multipart/mixed; boundary=b\n\n" + b"".join(bodies) + b"--b--\n"
+    inspection = inspect_mail(Mail(key="x", name="x", origin="file", data=data))
+    assert find(inspection, "over-clip")[0].severity == "error"
+    assert choose_failures(inspection.findings, ["error"])
+
+
+def test_rule_that_fails_is_said_and_fails_the_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mail that breaks a rule does not pass by that."""
+
+    def fail(_: object) -> Iterator[Hit]:
+        raise RecursionError
+        yield
+
+    rule = replace(RULES["missing-alt"], find=fail)
+    monkeypatch.setattr(findings, "RULES", {**RULES, rule.name: rule})
+    found = find(inspect_html("<p>x"), rule.name)
+    assert [(finding.severity, "could not look" in finding.message) for finding in found] == [("error", True)]
 
 
 def test_errors_come_first() -> None:

@@ -239,6 +239,12 @@ def test_hostile_text_moves_no_cursor(tmp_path: Path) -> None:
     result = run(path)
     assert result.exit_code == 0
     assert not set(result.stdout) & set("\x1b\x07\x9b")
+    unreadable = tmp_path / "evil\x1b]0;x\x07\udcff.bin"
+    unreadable.write_bytes(b"\0")
+    result = run(path, unreadable)
+    assert result.exit_code == 1
+    assert "evil\N{REPLACEMENT CHARACTER}]0;x" in result.stderr
+    assert not set(result.stdout + result.stderr) & set("\x1b\x07\x9b")
 
 
 def test_cases_are_described_as_json() -> None:
