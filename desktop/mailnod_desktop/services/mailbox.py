@@ -52,6 +52,10 @@ class Mailbox(Sequence[Mail]):
             return [self.get(number) for number in range(*index.indices(len(self)))]
         return self.get(index + len(self) if index < 0 else index)
 
+    def get_key(self, index: int) -> str:
+        """Return what names a message within one run of the program."""
+        return f"mailbox:{self.path}:{index}"
+
     def get(self, index: int) -> Mail:
         """Read one message.
 
@@ -70,7 +74,7 @@ class Mailbox(Sequence[Mail]):
         if b"\n>" in data:
             data = _QUOTED.sub(rb"\1", data)
         return Mail(
-            key=f"mailbox:{self.path}:{index}",
+            key=self.get_key(index),
             name=f"{self.path.name} #{index + 1}",
             origin="mailbox",
             data=data,

@@ -170,6 +170,7 @@ class MainWindow(QMainWindow):
         self.messages.mails_removed.connect(self._forget)
         self.opener.mails_opened.connect(self._add_mails)
         self.opener.mailbox_opened.connect(self.messages.add_mailbox)
+        self.opener.first_opened.connect(self.messages.select)
         self.opener.database_opened.connect(self._show_database)
         self.opener.rewriter_changed.connect(self._use_rewriter)
         self.opener.problem.connect(self.warn)

@@ -56,7 +56,7 @@ class MessagesView(QWidget):
         self.loader = MessageLoader(tasks, self)
         self.loader.heads_read.connect(partial(self.model.set_summaries, complete=False))
         self.loader.bodies_read.connect(partial(self.model.set_summaries, complete=True))
-        self.loader.finished.connect(self.model.sort_again)
+        self.loader.finished.connect(self._sort_again)
         self.loader.finished.connect(self._look_soon)
         self.search = MessageSearch()
         self.search.changed.connect(self._filter)
@@ -111,7 +111,7 @@ class MessagesView(QWidget):
         source = Source("mailbox", mailbox.path.name)
         entries = [
             Entry(
-                key=f"mailbox:{mailbox.path}:{number}",
+                key=mailbox.get_key(number),
                 source=source,
                 name=f"{mailbox.path.name} #{number + 1}",
                 fetch=partial(mailbox.get, number),
@@ -233,6 +233,13 @@ class MessagesView(QWidget):
         self.model.add(entries)
         self._show_sources()
         self._look_soon()
+
+    def _sort_again(self) -> None:
+        """Put the rows in order, and let the chosen one not run out of sight."""
+        in_sight = self.list.viewport().rect().intersects(self.list.visualRect(self.list.currentIndex()))
+        self.model.sort_again()
+        if in_sight:
+            self.list.scrollTo(self.list.currentIndex())
 
     def _take_current(self) -> None:
         current = self.list.currentIndex()

@@ -40,6 +40,8 @@ class Opener(QObject):
     mails_opened = Signal(object)
     #: A mailbox file, as :class:`Mailbox`.
     mailbox_opened = Signal(object)
+    #: The key of the first mail of files that a person opened, and wants to see.
+    first_opened = Signal(str)
     #: The path of a store that can be read.
     database_opened = Signal(object)
     #: Mails are rewritten by other consents from now on.
@@ -137,6 +139,9 @@ class Opener(QObject):
         for source in reading.sources:
             if isinstance(source, Mailbox):
                 self.mailbox_opened.emit(source)
+        if reading.sources:
+            first = reading.sources[0]
+            self.first_opened.emit(first.get_key(0) if isinstance(first, Mailbox) else first[0].key)
         if reading.errors:
             self.problem.emit("\n".join(map(str, reading.errors)))
 

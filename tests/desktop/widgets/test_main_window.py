@@ -266,6 +266,24 @@ def test_window_closes_in_the_middle_of_work(
     assert not list(tmp_path.glob("events.csv*"))
 
 
+@pytest.mark.parametrize("name", ["old.eml", "old.mbox"])
+def test_what_is_opened_is_shown(window: MainWindow, qtbot: QtBot, demo: Demo, tmp_path: Path, name: str) -> None:
+    """A file that a person opens is chosen, wherever its date puts it in the list."""
+    show_demo(window, demo, qtbot)
+    mail = b"Subject: Old\nDate: Mon, 01 Jan 2001 10:00:00 +0000\nContent-Type: text/html\n\n<p>Old</p>\n"
+    file = tmp_path / name
+    file.write_bytes(mail if name == "old.eml" else b"From x@example.com Mon Jan 01 10:00:00 2001\n" + mail + b"\n")
+    window.opener.open_files([file])
+
+    def is_shown() -> bool:
+        inspection = window.session.inspection
+        return inspection is not None and inspection.parsed.summary.subject == "Old"
+
+    qtbot.waitUntil(is_shown, timeout=LIMIT_MS)
+    current = window.messages.list.currentIndex()
+    assert window.messages.model.get_entry(current.row()).key == window.messages.current_key()
+
+
 def test_nothing_is_changed_by_the_switches_of_another_mail(window: MainWindow, qtbot: QtBot, demo: Demo) -> None:
     """Until the chosen mail is shown, what is still seen is of the one before: nothing is changed or saved by it."""
     show_demo(window, demo, qtbot)
