@@ -39,7 +39,7 @@
     if (!link) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    report("click", { row: rows.has(link) ? rows.get(link) : null, url: String(link.href) });
+    report("click", { row: rows.has(link) ? rows.get(link) : null, url: String(link.href.baseVal ?? link.href) });
   }
   addEventListener("click", follow, true);
   addEventListener("auxclick", (event) => event.button === 1 && follow(event), true);
@@ -224,12 +224,19 @@
   // started"), and reads <noscript> as a page does whose scripts are off.
   function swap(html, changed) {
     const fraction = getFraction();
-    const next = Document.parseHTMLUnsafe ? Document.parseHTMLUnsafe(html)
-      : new DOMParser().parseFromString(html, "text/html");
+    let next;
+    try {
+      next = Document.parseHTMLUnsafe ? Document.parseHTMLUnsafe(html)
+        : new DOMParser().parseFromString(html, "text/html");
+    } catch {
+      // A mail may forbid that texts are read as HTML (Trusted Types), and our script is bound by that too.
+      return false;
+    }
     Object.assign(config, changed);
     host.remove();
     document.replaceChild(document.adoptNode(next.documentElement), document.documentElement);
     begin(fraction);
+    return true;
   }
 
   begin(config.fraction);

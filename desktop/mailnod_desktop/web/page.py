@@ -103,7 +103,12 @@ class MailPage(QWebEnginePage):
         """
         self.state = state
         self._profile.gate.forget(self.name)
-        self.run(f"swap({json.dumps(html)}, {self._make_config()})")
+
+        def take(swapped: object) -> None:
+            if swapped is False and self.state is state:
+                self.show_html(html, state)
+
+        self.ask(f"swap({json.dumps(html)}, {self._make_config()})", take)
 
     def set_images(self, on: bool) -> None:
         """Let images be drawn, or leave them to their alternative texts."""

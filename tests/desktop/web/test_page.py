@@ -146,6 +146,28 @@ def test_the_second_of_equal_links_is_told_apart(pane: Pane, qtbot: QtBot) -> No
     assert told.args[0] == 1
 
 
+def test_a_link_within_a_drawing_is_told_with_its_address(pane: Pane, qtbot: QtBot) -> None:
+    """SVG has links of its own kind, whose address is no text."""
+    pane.begin()
+    pane.show(
+        '<body style="margin:0"><svg width=90 height=90><a href="https://example.com/s"><rect width=90 height=90>'
+    )
+    with qtbot.waitSignal(pane.surface.link_clicked, timeout=5000) as told:
+        click(pane, 30, 30)
+    assert told.args == [None, "https://example.com/s"]
+
+
+def test_a_mail_that_forbids_our_script_to_replace_it_is_loaded_anew(pane: Pane) -> None:
+    """A policy of the mail's own ("Trusted Types") keeps no later version of it from the screen."""
+    policy = "<meta http-equiv=Content-Security-Policy content=\"require-trusted-types-for 'script'\">"
+    pane.begin()
+    pane.surface.give_up_ms = 5000
+    pane.show(f"{policy}<p>one", key="same")
+    pane.show(f"{policy}<p>two", key="same")
+    assert pane.surface.notes == []
+    pane.wait_for("document.querySelector('p').textContent", "two")
+
+
 def test_the_link_below_the_mouse_is_told(pane: Pane, qtbot: QtBot) -> None:
     """Hovering says where a link leads."""
     pane.begin()
