@@ -97,7 +97,7 @@ def _print_links(links: Sequence[LinkRow]) -> None:
     table.add_column("leads to", overflow="fold")
     table.add_column("what was done", overflow="fold")
     for row in links[:_MAX_ROWS]:
-        name = str(row.link.index) if row.link else {"pixel": "pixel", "honeypot": "hidden"}[row.kind]
+        name = str(row.link.index + 1) if row.link else {"pixel": "pixel", "honeypot": "hidden"}[row.kind]
         style = "green" if row.tracked else "yellow"
         table.add_row(name, stack(row.url or row.tracked_url or "-", row.label), Text(clean(row.reason), style=style))
     console = make_console()

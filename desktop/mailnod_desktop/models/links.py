@@ -54,6 +54,7 @@ class LinksModel(QAbstractTableModel):
         self._rows: list[LinkRow] = []
         self._key: str | None = None
         self._bodies: tuple[Body, ...] = ()
+        self._text = ""
         self._refused: frozenset[tuple[int, int]] = frozenset()
         self._line_starts: dict[int, list[int]] = {}
 
@@ -111,7 +112,8 @@ class LinksModel(QAbstractTableModel):
         """Return line and column of a link in its body, both from 1."""
         starts = self._line_starts.get(row.body)
         if starts is None:
-            text = self._bodies[row.body].original if row.body < len(self._bodies) else ""
+            bodies = [*(body.original for body in self._bodies), self._text]
+            text = bodies[row.body] if row.body < len(bodies) else ""
             starts = [0]
             position = text.find("\n")
             while position >= 0:
@@ -131,7 +133,7 @@ class LinksModel(QAbstractTableModel):
 
     def describe_reason(self, row: LinkRow) -> str:
         """Return why that becomes of a link, in words."""
-        if row.kind == "click" and row.reason == "tracked":
+        if row.kind in ("click", "text") and row.reason == "tracked":
             return self.tr("every rule lets it through")
         return make_visible(row.reason)
 
@@ -203,6 +205,7 @@ class LinksModel(QAbstractTableModel):
 
     def _take(self, inspection: Inspection | None) -> None:
         self._bodies = () if inspection is None else inspection.bodies
+        self._text = "" if inspection is None else inspection.parsed.text
         self._refused = frozenset() if inspection is None else inspection.wishes.refused
         self._line_starts = {}
 
@@ -243,9 +246,15 @@ class LinksModel(QAbstractTableModel):
                 if row.link is None:
                     return "—"
                 number = str(row.link.index + 1)
-                return f"{row.body + 1}.{number}" if len(self._bodies) > 1 else number
+                # Links of plain texts are counted on from those of the HTML.
+                return f"{row.body + 1}.{number}" if len(self._bodies) > 1 and row.kind == "click" else number
             case LinkColumn.KIND:
-                names = {"click": self.tr("link"), "pixel": self.tr("pixel"), "honeypot": self.tr("hidden")}
+                names = {
+                    "click": self.tr("link"),
+                    "pixel": self.tr("pixel"),
+                    "honeypot": self.tr("hidden"),
+                    "text": self.tr("text link"),
+                }
                 return names[row.kind]
             case LinkColumn.STATE:
                 return self.describe_state(row)
@@ -294,7 +303,7 @@ class LinksModel(QAbstractTableModel):
 
     def _choose_colour(self, row: LinkRow) -> str:
         theme = get_theme()
-        if row.kind != "click":
+        if row.kind in ("pixel", "honeypot"):
             return theme.info if row.tracked else theme.muted
         return theme.good if row.tracked else theme.warn
 

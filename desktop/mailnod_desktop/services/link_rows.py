@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mailnod.errors import RewriteError
+from mailnod.html.plain import TextPlan
 from mailnod.html.plan import Plan
 from mailnod.html.scan import Anchor, scan
 from mailnod.model import Decision, Link, Mode
 from mailnod_desktop.services.labels import find_label
 from mailnod_desktop.services.model import Body, LinkRow
 
-__all__ = ["REFUSED", "list_links"]
+__all__ = ["REFUSED", "list_links", "list_text_links"]
 
 #: The reason of a link that a person switched off.
 REFUSED = "switched off here"
@@ -37,6 +38,45 @@ def list_links(
         own = [*_list_body(number, body, decided, token), _make_pixel_row(number, body, decision, token)]
         rows += sorted(own, key=lambda row: row.offset)
     return tuple(rows)
+
+
+def list_text_links(plans: Sequence[TextPlan], token: str, *, first_body: int) -> tuple[LinkRow, ...]:
+    """Return a row for each link of the plain texts, in the order of the text.
+
+    :param token: what the texts were filled with.
+    :param first_body: number of the first of them.
+    """
+    return tuple(
+        LinkRow(
+            body=number,
+            kind="text",
+            link=link,
+            tracked=link.tracked,
+            reason=link.reason,
+            url=link.url,
+            tracked_url=tracked.get(link.index, ""),
+            offset=link.start,
+            switchable=False,
+        )
+        for number, plan in enumerate(plans, first_body)
+        for tracked in [_list_tracked_urls(plan, token)]
+        for link in plan.links
+    )
+
+
+def _list_tracked_urls(plan: TextPlan, token: str) -> dict[int, str]:
+    """Return what stands in the place of each tracked link: a plan keeps it in one piece with the text behind it."""
+    tracked = [link for link in plan.links if link.tracked]
+    if not tracked:
+        return {}
+    prefix = plan.pieces[0][tracked[0].start :]
+    starts = [link.start for link in tracked[1:]]
+    lengths = [start - link.end + len(prefix) for link, start in zip(tracked, starts, strict=False)]
+    lengths.append(len(plan.source) - tracked[-1].end)
+    return {
+        link.index: f"{prefix}{token}{piece[: len(piece) - length]}"
+        for link, piece, length in zip(tracked, plan.pieces[1:], lengths, strict=True)
+    }
 
 
 def _list_body(number: int, body: Body, links: Sequence[Link], token: str | None) -> Iterator[LinkRow]:

@@ -152,7 +152,7 @@ def _make_links(links: Sequence[LinkRow]) -> str:
 
 
 def _make_link(row: LinkRow) -> Iterator[str]:
-    yield str(row.link.index) if row.link else ""
+    yield str(row.link.index + 1) if row.link else ""
     state = "tracked" if row.tracked else "left alone"
     state = {"pixel": "pixel" if row.tracked else "no pixel", "honeypot": "hidden link"}.get(row.kind, state)
     yield make_pill(state, "good" if row.tracked else "off")

@@ -57,7 +57,7 @@ def walk_links(inspection: Inspection) -> Iterator[LinkRow]:
 
 def quote(row: LinkRow) -> str:
     """Name a link in a sentence: by its number, and by what is to be read there."""
-    number = row.link.index if row.link else 0
+    number = row.link.index + 1 if row.link else 0
     return f'link {number} ("{shorten(row.label, 40)}")' if row.label else f"link {number}"
 
 

@@ -242,7 +242,7 @@ def _make_copy(
             sent_at=claims.expires_at - timedelta(days=31) if condition == "expired" else now,
         ),
         decision=inspection.decision,
-        link_count=sum(row.tracked and row.kind == "click" for row in inspection.links),
+        link_count=sum(row.tracked and row.kind in ("click", "text") for row in inspection.links),
         expires_at=claims.expires_at,
         destinations=_find_destinations(inspection) or None,
     )
@@ -261,7 +261,7 @@ def _find_destinations(inspection: Inspection) -> dict[int, str]:
     return {
         row.link.index: row.url
         for row in inspection.links
-        if row.tracked and row.kind == "click" and row.link is not None and "?" not in row.tracked_url
+        if row.tracked and row.kind in ("click", "text") and row.link is not None and "?" not in row.tracked_url
     }
 
 

@@ -124,13 +124,19 @@ class MailArea(QWidget):
         self.tabs.setCurrentIndex(number)
 
     def show_in_preview(self, row: LinkRow) -> None:
-        """Turn to the preview and scroll to a link."""
+        """Turn to the preview and scroll to a link; one of plain text is in the view of that."""
+        if row.kind == "text":
+            self.tabs.setCurrentWidget(self.text)
+            return
         self._choose_body(row.body)
         self.tabs.setCurrentWidget(self.preview)
         self.preview.scroll_to_link(row)
 
     def show_in_diff(self, row: LinkRow) -> None:
-        """Turn to the source and go to a link's edit."""
+        """Turn to the source and go to a link's edit; the source of plain text is the text."""
+        if row.kind == "text":
+            self.tabs.setCurrentWidget(self.text)
+            return
         self._choose_body(row.body)
         self.tabs.setCurrentWidget(self.diff)
         self.diff.show_link(row)
@@ -169,6 +175,8 @@ class MailArea(QWidget):
 
     def _follow_selection(self, row: LinkRow) -> None:
         # The page that is seen shows the link; nobody is taken elsewhere by moving through a table.
+        if row.kind == "text":
+            return
         if row.body != self._body:
             self._choose_body(row.body)
         if self.tabs.currentWidget() is self.preview:

@@ -149,7 +149,7 @@ class SimulateForm(QWidget):
             pixel = next((row for row in rows if row.kind == "pixel"), None)
             if pixel is not None:
                 self._target.addItem(self.tr("the pixel alone"), Target("open", pixel))
-            links = [row for row in rows if row.kind == "click"]
+            links = [row for row in rows if row.kind in ("click", "text")]
             if links:
                 self._target.addItem(self.tr("every link"), Target("click_all"))
                 self._target.insertSeparator(self._target.count())

@@ -256,6 +256,21 @@ def test_text_is_rewritten_where_the_route_says_so() -> None:
     assert inspect_mail(mail).text == inspection.parsed.text
 
 
+@pytest.mark.parametrize("style", ["portable", "short"])
+def test_links_of_plain_text_have_rows(style: str) -> None:
+    """The table says of each link in the text what becomes of it, with the very address that leaves."""
+    route = {"track_clicks": True, "text_clicks": True, "link_style": style}
+    rewriter = Rewriter(make_settings(news=route), KEYRING)
+    text = "One https://shop.example/one, two (https://shop.example/two?a=1&b=2) and http://localhost:x/ <end>"
+    inspection = inspect_mail(make_message(text=text), rewriter=rewriter)
+    rows = [row for row in inspection.links if row.kind == "text"]
+    assert [row.url for row in rows if row.tracked] == ["https://shop.example/one", "https://shop.example/two?a=1&b=2"]
+    assert {row.body for row in rows} == {len(inspection.bodies)}
+    one, two = (row.tracked_url for row in rows if row.tracked)
+    assert inspection.text.startswith(f"One {one}, two ({two}) and ")
+    assert all(row.offset == text.index(row.url) for row in rows if row.tracked)
+
+
 def test_short_links_and_hidden_link_have_rows() -> None:
     """The table says what leaves, whatever the route adds or shortens."""
     rewriter = Rewriter(make_settings(news={"track_clicks": True, "link_style": "short", "honeypot": True}), KEYRING)

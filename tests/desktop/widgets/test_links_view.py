@@ -52,10 +52,13 @@ def test_model_keeps_the_contract_of_qt_through_other_inspections(qtbot: QtBot, 
 
 def test_rows_stand_in_the_order_of_the_source_and_say_why(view: LinksView) -> None:
     """Each link says what becomes of it and why, first in the source first in the table."""
-    assert _read(view, LinkColumn.STATE) == ["tracked", "left alone", "tracked", "left alone", "pixel"]
+    html, text = ["tracked", "left alone", "tracked", "left alone", "pixel"], ["tracked", "tracked"]
+    assert _read(view, LinkColumn.STATE) == html + text
+    assert _read(view, LinkColumn.KIND)[4:] == ["pixel", "text link", "text link"]
+    assert _read(view, LinkColumn.NUMBER) == ["1", "2", "3", "4", "—", "5", "6"]
     assert _read(view, LinkColumn.URL)[1] == "mailto:help@example.com"
     assert "unsubscribe" in _read(view, LinkColumn.WHY)[3]
-    assert view.counts_text == "4 links: 2 tracked, 2 left alone · pixel"
+    assert view.counts_text == "4 links: 2 tracked, 2 left alone · pixel, 2 in plain text"
 
 
 def test_space_leaves_the_link_alone_and_says_so(view: LinksView, qtbot: QtBot) -> None:
@@ -96,7 +99,8 @@ def test_same_mail_keeps_selection_and_other_mail_does_not(view: LinksView, insp
     (row,) = view.get_selected()
     assert row.link is not None
     assert (row.link.index, row.tracked) == (2, False)
-    assert _read(view, LinkColumn.STATE) == ["tracked", "left alone", "left alone", "left alone", "no pixel"]
+    html, text = ["tracked", "left alone", "left alone", "left alone", "no pixel"], ["tracked", "tracked"]
+    assert _read(view, LinkColumn.STATE) == html + text
     view.set_inspection(inspect_mail(key="another"))
     assert view.get_selected() == []
 
@@ -106,10 +110,10 @@ def test_filter_takes_all_words_and_gives_way_to_a_link_that_is_shown(view: Link
     box = view.findChild(QLineEdit, "links_filter")
     assert isinstance(box, QLineEdit)
     box.setText("EXAMPLE order")
-    assert _read(view, LinkColumn.URL) == ["https://example.com/order"]
-    assert view.counts_text.endswith("1 shown")
+    assert _read(view, LinkColumn.URL) == ["https://example.com/order"] * 2
+    assert view.counts_text.endswith("2 shown")
     view.select_link(0, 3)
-    assert len(_read(view, LinkColumn.URL)) == 5
+    assert len(_read(view, LinkColumn.URL)) == 7
     assert view.get_selected()[0].url == "https://example.com/unsubscribe"
 
 
