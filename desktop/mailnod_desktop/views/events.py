@@ -79,6 +79,7 @@ class EventsView(QWidget):
         self.table = EventsTable(self.model, tasks, settings, self)
         self.notice = EventsNotice(self)
         self.line = QLabel(self)
+        self.line.setTextFormat(Qt.TextFormat.PlainText)
         self.line.setObjectName("events-line")
         self.line.setProperty("muted", True)
         self.again = QPushButton(self.tr("Try again"), self)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from mailnod_desktop.models.plain import make_tooltip
 from mailnod_desktop.theme import icon, make_mono_font
 from mailnod_desktop.web.rules import Blocked
 
@@ -152,7 +153,7 @@ class _Panel(QFrame):
             item.setFont(1, make_mono_font(8.5))
             item.setSizeHint(0, QSize(0, _ROW_HEIGHT))
             for column, text in ((1, each.url), (2, each.reason), (3, each.page)):
-                item.setToolTip(column, text)
+                item.setToolTip(column, make_tooltip(text))
             self._list.addTopLevelItem(item)
 
     def _toggle(self) -> None:

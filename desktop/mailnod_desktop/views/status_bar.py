@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStatusBar, QToolButton, QWidget
 
+from mailnod_desktop.models.plain import make_tooltip
 from mailnod_desktop.theme import get_theme, icon
 
 __all__ = ["StatusBar", "StatusItem"]
@@ -34,7 +35,7 @@ class StatusItem(QWidget):
         self._on = on
         self._button.setText(text)
         self._button.setAccessibleName(f"{self._name}: {text}")
-        self._button.setToolTip(tip or text)
+        self._button.setToolTip(make_tooltip(tip or text))
         self.redraw()
 
     def redraw(self) -> None:
@@ -67,7 +68,7 @@ class StatusBar(QStatusBar):
     def say(self, text: str) -> None:
         """Show what happened last; it stays."""
         self._rewriting.setText(text)
-        self._rewriting.setToolTip(text)
+        self._rewriting.setToolTip(make_tooltip(text))
 
     def redraw(self) -> None:
         """Draw the pictures in the theme of now."""
