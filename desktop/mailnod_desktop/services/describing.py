@@ -31,8 +31,9 @@ FIELDS: Mapping[str, str] = {
     "token": "what the copy was filled with, or null",
     "bodies": "for each HTML body `original_bytes`, `rewritten_bytes`, `clipped`, `pixel` (where it stands), `edits` "
     "(how many) and `alt_score` (0 to 100)",
-    "links": "for each link, the pixel and the hidden link `body`, `kind`, `index`, `url`, `tracked`, `reason`, "
-    "`tracked_url`, `offset` and `label`",
+    "links": "for each link, the pixel and the hidden link `body`, `kind` (`click`, `text` for one in plain text where "
+    "the route tracks those, `pixel` or `honeypot`), `index` (from 0; tables and findings count from 1), `url`, "
+    "`tracked`, `reason`, `tracked_url`, `offset` and `label`",
     "findings": "for each one `rule`, `severity`, `message`, `advice`, `body`, `offset` and `excerpt`",
     "took_ms": "how long the rewriting took",
 }

@@ -203,16 +203,3 @@ def test_switches_say_what_they_do(qtbot: QtBot, view: PreviewView) -> None:
     assert told.args == ["width", 375]
     assert phone.isChecked()
     assert [button.isChecked() for button in buttons].count(True) == 2
-
-
-def test_a_change_of_wishes_is_drawn_at_once(
-    qtbot: QtBot, view: PreviewView, inspect_html: InspectHtml, shared: Path
-) -> None:
-    """A real mail of 24 KB is on the screen again within 150 ms, on a machine that does nothing else."""
-    html = (shared / "data/corpus/html/ColorlibHQ_email-templates__22-index.html").read_text()
-    show(qtbot, view, inspect_html(html))
-    times = []
-    for number in range(5):
-        refused = frozenset({(0, number)}) if number % 2 else frozenset()
-        times.append(show(qtbot, view, inspect_html(html, Wishes(refused=refused, track_opens=bool(number % 2)))))
-    assert min(times) < 150

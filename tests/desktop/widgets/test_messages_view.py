@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -211,11 +210,10 @@ def write_mailbox(path: Path, number: int) -> Path:
 def test_ten_thousand_mails_can_be_used_at_once(qtbot: QtBot, view: MessagesView, tmp_path: Path) -> None:
     """A large mailbox is on the list before its heads are read, scrolls meanwhile, and is then in order."""
     mailbox = Mailbox(write_mailbox(tmp_path / "large.mbox", 10_000))
-    began = time.monotonic()
     view.add_mailbox(mailbox)
     view.select(f"mailbox:{mailbox.path}:9999")
     view.list.scrollToBottom()
-    assert time.monotonic() - began < 2
+    assert view.loader.busy
     assert view.model.rowCount() == 10_000
     qtbot.waitUntil(lambda: not view.loader.busy, timeout=60_000)
     keys = [f"mailbox:{mailbox.path}:{number}" for number in range(10_000)]
