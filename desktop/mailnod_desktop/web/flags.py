@@ -31,6 +31,8 @@ _FLAGS = (
     "--disable-quic",
     "--disable-sync",
     "--no-pings",
+    # The script beside a mail has Chromium collect what earlier ones left behind; without scripts it hardly ever does.
+    "--js-flags=--expose-gc",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
 )
 # Debian's package of each library that Qt WebEngine loads and a small system may lack.

@@ -243,6 +243,8 @@
 
   return {
     setDark, setMarks, scrollToFraction, reveal, swap,
+    // Timers of a page without scripts never fire, so that somebody else has to say when there is time for it.
+    tidy() { if (globalThis.gc) gc({ type: "major", execution: "async" }); },
     rebind(links, tracked, names) { Object.assign(config, { links, tracked, names }); bind(links); if (marked) drawMarks(); },
     // A speck at the bottom of the page, by which a picture is known to be of the page as it is now.
     setSpeck(colour) {

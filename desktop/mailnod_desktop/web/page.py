@@ -141,6 +141,10 @@ class MailPage(QWebEnginePage):
         """Scroll to a link or to the pixel, and let it flash."""
         self.run(f"reveal({row})")
 
+    def tidy(self) -> None:
+        """Give back the memory of what was shown before."""
+        self.run("tidy()")
+
     def run(self, call: str) -> None:
         """Call something of the script beside the mail; nothing happens where it is not there yet."""
         self.runJavaScript(f"globalThis.mailnodPreview && mailnodPreview.{call}; 0", _WORLD)

@@ -38,6 +38,7 @@ _MIN_ZOOM = 0.25
 # Chromium's scroll bar, which is no part of the client's screen and does not grow with it.
 _SCROLL_BAR_WIDTH = 15
 _MENU_TEXT_WIDTH = 420
+_PAUSE_MS = 1_000
 
 
 class _MailView(QWebEngineView):
@@ -67,6 +68,10 @@ class _MailView(QWebEngineView):
             menu.addSeparator()
             simulate = menu.addAction(icon("cursor-default-click-outline"), self.tr("Simulate a click"))
             simulate.triggered.connect(lambda: self._surface.ask_for_simulation(address))
+            number = self._surface.find_number(address)
+            if number is not None:
+                source = menu.addAction(icon("vector-difference"), self.tr("Show in source diff"))
+                source.triggered.connect(lambda: self._surface.source_requested.emit(number))
             copy = menu.addAction(icon("content-copy"), self.tr("Copy the link's address"))
             copy.triggered.connect(lambda: QGuiApplication.clipboard().setText(address))
         if selected:
@@ -97,6 +102,8 @@ class WebSurface(Surface):
         self._trouble = ""
         self._patience = QTimer(self, singleShot=True)
         self._patience.timeout.connect(self._give_up)
+        self._tidying = QTimer(self, singleShot=True, interval=_PAUSE_MS)
+        self._tidying.timeout.connect(self._tidy)
         self._images = True
         self._dark_rules = 0
         self.view = _MailView(self)
@@ -201,14 +208,18 @@ class WebSurface(Surface):
 
     def ask_for_simulation(self, address: str) -> None:
         """Tell that a click on a link is to be simulated."""
+        self.simulate_requested.emit(self.find_number(address), address)
+
+    def find_number(self, address: str) -> int | None:
+        """Return the number of the first link that leads to an address; None where none does."""
         links = self._document.links if self._document else ()
-        number = next((number for number, href in links if QUrl(href) == QUrl(address)), None)
-        self.simulate_requested.emit(number, address)
+        return next((number for number, href in links if QUrl(href) == QUrl(address)), None)
 
     def close_page(self) -> None:
         """Delete the page, which must be gone before its profile; and the view, which would make another page."""
         page, self.page = self.page, None
         self._patience.stop()
+        self._tidying.stop()
         if page is not None:
             self.view.setPage(None)  # type: ignore[arg-type]
             shiboken6.delete(page)
@@ -251,8 +262,14 @@ class WebSurface(Surface):
             # What is hidden is not painted.
             self._settle()
 
+    def _tidy(self) -> None:
+        if self.page is not None:
+            self.page.tidy()
+
     def _settle(self) -> None:
         self._patience.stop()
+        if not self._tidying.isActive():
+            self._tidying.start()
         if self._pending:
             self._pending = False
             self.settled.emit()

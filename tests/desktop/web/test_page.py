@@ -325,3 +325,13 @@ def test_the_same_mail_stays_where_it_was_scrolled_to(pane: Pane) -> None:
     assert abs(pane.ask("scrollY") - 2000) < 20
     pane.show(f"{tall}z", key="other")
     assert pane.ask("scrollY") == 0
+
+
+def test_what_was_shown_before_is_given_back(pane: Pane) -> None:
+    """A mail that another version replaced leaves no memory behind, although no script of it ever asks for any."""
+    pane.begin()
+    pane.show("<p>before</p>", key="mail")
+    pane.ask("globalThis.seen = new WeakRef(document.querySelector('p')), 0")
+    pane.show("<p>after</p>", key="mail")
+    assert pane.ask("document.querySelector('p').textContent") == "after"
+    pane.wait_for("Number(seen.deref() === undefined)", 1)
