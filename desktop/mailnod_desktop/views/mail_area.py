@@ -164,6 +164,7 @@ class MailArea(QWidget):
         self.links.link_selected.connect(self._follow_selection)
         self.links.simulate.connect(lambda row: self.link_offered.emit(row, row.url))
         self.preview.link_clicked.connect(self._take_click)
+        self.preview.source_requested.connect(self.show_in_diff)
         self.diff.jump_to_preview.connect(self.show_in_preview)
         self.recipients.recipient_chosen.connect(self.recipient_chosen)
         self.findings.show_requested.connect(self.show_finding)

@@ -35,6 +35,8 @@ class PreviewView(QWidget):
     link_clicked = Signal(str, object, str)
     #: Somebody asked in a link's menu to simulate a click: pane, its row or None, and its URL.
     simulate_requested = Signal(str, object, str)
+    #: Somebody asked in a link's menu where it stands in the source; its row.
+    source_requested = Signal(object)
     #: The URL below the mouse, or "".
     link_hovered = Signal(str)
     #: How many things the mail was kept from loading.
@@ -191,10 +193,16 @@ class PreviewView(QWidget):
         surface.simulate_requested.connect(
             lambda number, url: self.simulate_requested.emit(side, self._find_row(number), url)
         )
+        surface.source_requested.connect(self._ask_for_source)
         surface.link_hovered.connect(self.link_hovered)
         surface.scrolled.connect(lambda fraction: self._follow(other, fraction))
         surface.settled.connect(lambda: self._settle(side))
         surface.noted.connect(self._note)
+
+    def _ask_for_source(self, number: int) -> None:
+        row = self._find_row(number)
+        if row is not None:
+            self.source_requested.emit(row)
 
     def _find_row(self, number: int | None) -> LinkRow | None:
         rows = self._shown.rows if self._shown else ()

@@ -45,6 +45,8 @@ class Surface(QWidget):
     link_clicked = Signal(object, str)
     #: Somebody asked in the menu to simulate a click: number or None, and URL.
     simulate_requested = Signal(object, str)
+    #: Somebody asked in the menu where a link stands in the source: its number.
+    source_requested = Signal(int)
     #: The URL below the mouse; "" where there is none.
     link_hovered = Signal(str)
     #: How far somebody scrolled, from 0 to 1.

@@ -188,12 +188,16 @@ def test_the_menu_of_a_link_simulates_and_copies(pane: Pane, qtbot: QtBot) -> No
     menu = QApplication.activePopupWidget()
     assert isinstance(menu, QMenu)
     actions = {action.text(): action for action in menu.actions() if action.text()}
-    assert list(actions) == ["https://example.com/x", "Simulate a click", "Copy the link's address", "Select all"]
+    own = ["Simulate a click", "Show in source diff", "Copy the link's address"]
+    assert list(actions) == ["https://example.com/x", *own, "Select all"]
     actions["Copy the link's address"].trigger()
     assert QApplication.clipboard().text() == "https://example.com/x"
     with qtbot.waitSignal(pane.surface.simulate_requested) as told:
         actions["Simulate a click"].trigger()
     assert told.args == [4, "https://example.com/x"]
+    with qtbot.waitSignal(pane.surface.source_requested) as asked:
+        actions["Show in source diff"].trigger()
+    assert asked.args == [4]
     menu.close()
 
 

@@ -176,6 +176,20 @@ def test_parts_of_the_status_bar_do_what_is_next(window: MainWindow, qtbot: QtBo
     assert window.catcher.port is None
 
 
+def test_an_edit_leads_to_its_place_and_back(window: MainWindow, qtbot: QtBot, demo: Demo) -> None:
+    """The source leads to the preview at an edit's link, and a link of the preview to its edit in the source."""
+    show_demo(window, demo, qtbot)
+    inspection = window.session.inspection
+    assert inspection is not None
+    row = next(row for row in inspection.links if row.kind == "click" and row.tracked)
+    window.mail.preview.source_requested.emit(row)
+    assert window.mail.tabs.currentWidget() is window.mail.diff
+    assert row.link is not None
+    assert window.mail.diff.caption.endswith(f"link {row.link.index + 1} tracked")
+    window.mail.diff.jump_to_preview.emit(row)
+    assert window.mail.tabs.currentWidget() is window.mail.preview
+
+
 def read_mails(window: MainWindow, demo: Demo, tmp_path: Path) -> None:
     """Begin to read a mailbox file of many mails."""
     path = tmp_path / "many.mbox"
@@ -264,6 +278,25 @@ def test_window_closes_in_the_middle_of_work(
     qtbot.wait(1)
     assert not [one.name for one in threading.enumerate() if one.name.startswith("mailnod")]
     assert not list(tmp_path.glob("events.csv*"))
+
+
+def test_everything_fits_into_a_small_window(window: MainWindow, qtbot: QtBot, demo: Demo) -> None:
+    """At 1100 by 700 nothing lies over anything else, and no sentence is cut off."""
+    show_demo(window, demo, qtbot)
+    window.resize(1100, 700)
+    qtbot.wait(1)
+    assert (window.width(), window.height()) == (1100, 700)
+    for dock in window.docks.values():
+        if not dock.visibleRegion().isEmpty():
+            least = dock.widget().minimumSizeHint()
+            assert dock.widget().width() >= least.width(), dock.objectName()
+            assert dock.widget().height() >= least.height(), dock.objectName()
+    for size in ((1100, 700), (1480, 940)):
+        window.resize(*size)
+        qtbot.wait(1)
+        for label in window.findChildren(QLabel):
+            if label.isVisible() and label.wordWrap() and not label.visibleRegion().isEmpty():
+                assert label.height() >= label.heightForWidth(label.width()), label.text()
 
 
 @pytest.mark.parametrize("name", ["old.eml", "old.mbox"])
