@@ -244,6 +244,7 @@ QTableView, QTreeView, QListView, QPlainTextEdit, QTextEdit {{ border: 0; backgr
 QTabBar::tab {{ padding: 5px 12px; border: 0; border-bottom: 2px solid transparent; color: {theme.muted}; }}
 QTabBar::tab:selected {{ color: {theme.text}; border-bottom: 2px solid {theme.accent}; }}
 QTabBar::tab:hover {{ color: {theme.text}; }}
+QTabBar QToolButton {{ padding: 0; border: 0; border-radius: 0; background: {theme.window}; }}
 QTabWidget::pane {{ border: 0; border-top: 1px solid {theme.border}; }}
 QDockWidget::title {{ padding: 4px 8px; background: {theme.window}; }}
 QLineEdit {{ padding: 3px 6px; border: 1px solid {theme.border}; border-radius: 5px;

@@ -8,7 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QSettings, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from mailnod.errors import QueryError
 from mailnod.model import Classification, EventFilter
@@ -66,7 +75,7 @@ class EventsView(QWidget):
         self.query_box = QueryBox(settings, self)
         self.live = self._make_switch("live", self.tr("Live"), self.tr("Show new events as they come in"), _LIVE)
         self.humans = self._make_switch(
-            "humans-only", self.tr("Humans only"), self.tr("Leave out what machines did"), _HUMANS
+            "humans-only", self.tr("People only"), self.tr("Leave out what machines did"), _HUMANS
         )
         self.export = self._make_button("export", self.tr("Export"), self.tr("Write these events to a file"))
         self.rejudge = self._make_button(
@@ -185,6 +194,9 @@ class EventsView(QWidget):
         self.stack = QStackedWidget(self)
         self.stack.addWidget(self.table)
         self.stack.addWidget(self.notice)
+        # What stands in the table's place must not keep the window from being low.
+        self.stack.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        self.stack.setMinimumHeight(64)
         bottom = QHBoxLayout()
         bottom.addWidget(self.line, 1)
         bottom.addWidget(self.again)

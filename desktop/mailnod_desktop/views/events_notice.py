@@ -90,7 +90,7 @@ class EventsNotice(QWidget):
         """Say that a filter lets nothing through, and what narrows it."""
         narrow = [
             looking.text.strip() and self.tr("the query"),
-            looking.humans_only and self.tr("“Humans only”"),
+            looking.humans_only and self.tr("“People only”"),
             looking.hidden and self.tr("the classes that are switched off"),
             looking.since and self.tr("the marked time"),
         ]

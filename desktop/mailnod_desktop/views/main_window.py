@@ -8,7 +8,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QMessageBox, QTabBar, QTabWidget, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QLineEdit,
+    QMainWindow,
+    QMessageBox,
+    QTabBar,
+    QTabWidget,
+    QWidget,
+)
 
 from mailnod.settings import Settings
 from mailnod.tokens import Keyring
@@ -74,9 +83,7 @@ class MainWindow(QMainWindow):
         self._show_rewriter()
         self._show_catcher(None)
         self.status.database.show_state(self.tr("No database"), on=False, tip=self.tr("Open one with Ctrl+D"))
-        self.status.collector.show_state(
-            self.tr("Collector idle"), on=False, tip=self.tr("It starts with the first simulation")
-        )
+        self._forget_simulated(None)
         self._first_layout = self.saveState(), self.mail.splitter.saveState()
         self.mail.splitter.restoreState(preferences.get_splitter())
         layout = preferences.get_layout()
@@ -194,8 +201,10 @@ class MainWindow(QMainWindow):
         events.events.explain_requested.connect(self._raise_details)
         self.simulate.played.connect(self._show_collector)
         self.simulate.open_events_requested.connect(self._show_simulated)
+        self.simulate.forgotten.connect(self._forget_simulated)
         self.simulate.problem.connect(self.warn)
-        events.problem.connect(self.warn)
+        # The panel of the events says it at length, and says it again while it lasts.
+        events.problem.connect(lambda text: self.status.say(text.splitlines()[0]))
         events.status_changed.connect(self._show_events)
         events.metrics.query_requested.connect(self._show_query)
 
@@ -217,6 +226,9 @@ class MainWindow(QMainWindow):
         self.messages.add_mails(mails)
         if first and mails:
             self.messages.select(mails[0].key)
+            if not isinstance(self.focusWidget(), QLineEdit):
+                # The keys of the list work at once, and no other part looks as if it were meant.
+                self.messages.list.setFocus()
 
     def _take_caught(self, mail: Mail) -> None:
         self._add_mails([mail])
@@ -275,6 +287,12 @@ class MainWindow(QMainWindow):
     def _show_simulated(self, path: Path) -> None:
         self.events.open_database(path)
         self.docks["events"].raise_()
+
+    def _forget_simulated(self, path: Path | None) -> None:
+        if path is not None and self.events.path == path:
+            self.events.close_database()
+        tip = self.tr("It starts with the first simulation")
+        self.status.collector.show_state(self.tr("Collector idle"), on=False, tip=tip)
 
     def _show_query(self, query: str) -> None:
         self.events.events.set_query(query)

@@ -111,8 +111,12 @@ def centre(widget: QWidget) -> QWidget:
     column = QVBoxLayout(page)
     column.setContentsMargins(32, 16, 32, 16)
     column.addStretch(1)
-    column.addWidget(widget)
+    # Stretches at its sides, because an aligned label that wraps is given the height that it has when it is wider.
+    row = QHBoxLayout()
+    row.addStretch(1)
+    row.addWidget(widget, 100)
+    row.addStretch(1)
+    column.addLayout(row)
     column.addStretch(2)
     widget.setMaximumWidth(520)
-    column.setAlignment(widget, Qt.AlignmentFlag.AlignHCenter)
     return page

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFormLayout, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from mailnod.model import ConsentState, Override, Route
@@ -51,8 +51,8 @@ class OverridesPanel(QScrollArea):
         self._reset.setToolTip(self.tr("Rewrite this mail as its route says, for recipients who agreed"))
         self._reset.clicked.connect(lambda: self._change(Wishes()))
         self._outcome = Outcome()
-        inner = QWidget()
-        layout = QVBoxLayout(inner)
+        self._inner = QWidget()
+        layout = QVBoxLayout(self._inner)
         layout.setContentsMargins(12, 10, 12, 12)
         layout.setSpacing(8)
         layout.addLayout(self._make_form())
@@ -60,13 +60,18 @@ class OverridesPanel(QScrollArea):
         layout.addSpacing(6)
         layout.addWidget(self._outcome)
         layout.addStretch(1)
-        self.setWidget(inner)
+        self.setWidget(self._inner)
         self._show()
 
     @property
     def wishes(self) -> Wishes:
         """What the switches say."""
         return self._wishes
+
+    def minimumSizeHint(self) -> QSize:
+        """Be as wide as what it holds, because nothing of it can be reached by scrolling sideways."""
+        width = self._inner.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        return QSize(width, super().minimumSizeHint().height())
 
     @property
     def outcome(self) -> Outcome:

@@ -57,6 +57,7 @@ class QueryBox(QWidget):
         self.line = self._make_line()
         self.saved = QToolButton(self)
         self.saved.setObjectName("events-saved-filters")
+        self.line.setMinimumWidth(120)
         self.saved.setText(self.tr("Filters"))
         self.saved.setToolTip(self.tr("Saved filters and those used last"))
         self.saved.setAccessibleName(self.tr("Saved filters"))

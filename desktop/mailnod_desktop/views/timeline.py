@@ -29,6 +29,8 @@ __all__ = ["Timeline"]
 
 _LEFT, _RIGHT, _TOP, _AXIS = 8, 8, 6, 17
 _HEIGHT = 76
+#: In a low window the rows of the table need the room more.
+_LEAST_HEIGHT = 42
 _TICK_PX = 110
 #: A press that moves less than this is a click.
 _SLACK_PX = 4
@@ -56,8 +58,8 @@ class Timeline(QWidget):
         self.setAccessibleName(self.tr("Events in time"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setMinimumHeight(_HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
+        self.setMinimumHeight(_LEAST_HEIGHT)
         counts.changed.connect(self._take_counts)
         self._describe()
 

@@ -184,7 +184,7 @@ def test_where_nothing_matches_the_view_says_why(
     view.set_humans_only(True)
     view.set_query("nothing-of-that-name")
     qtbot.waitUntil(lambda: view.notice.heading.text() == "No matching events")
-    assert "the query, “Humans only”" in view.notice.text.text()
+    assert "the query, “People only”" in view.notice.text.text()
     view.notice.button.click()
     wait_for(view, qtbot, 80)
     assert (view.query(), view.humans.isChecked()) == ("", False)

@@ -190,6 +190,20 @@ def test_an_edit_leads_to_its_place_and_back(window: MainWindow, qtbot: QtBot, d
     assert window.mail.tabs.currentWidget() is window.mail.preview
 
 
+def test_starting_over_takes_the_simulated_events_away(window: MainWindow, qtbot: QtBot, demo: Demo) -> None:
+    """Events of a scratch store that is gone are not shown any more, and the status bar names no collector."""
+    show_demo(window, demo, qtbot)
+    with qtbot.waitSignal(window.simulate.played, timeout=LIMIT_MS):
+        window.simulate.play()
+    window.simulate.show_events()
+    assert window.events.path == window.simulate.database
+    (item,) = window.status.collector.findChildren(QToolButton)
+    assert "127.0.0.1" in item.text()
+    window.simulate.start_over()
+    assert window.events.path is None
+    assert item.text() == "Collector idle"
+
+
 def read_mails(window: MainWindow, demo: Demo, tmp_path: Path) -> None:
     """Begin to read a mailbox file of many mails."""
     path = tmp_path / "many.mbox"
@@ -281,7 +295,7 @@ def test_window_closes_in_the_middle_of_work(
 
 
 def test_everything_fits_into_a_small_window(window: MainWindow, qtbot: QtBot, demo: Demo) -> None:
-    """At 1100 by 700 nothing lies over anything else, and no sentence is cut off."""
+    """At 1100 by 700 nothing lies over anything else, and what to do with events is not cut off."""
     show_demo(window, demo, qtbot)
     window.resize(1100, 700)
     qtbot.wait(1)
@@ -294,8 +308,8 @@ def test_everything_fits_into_a_small_window(window: MainWindow, qtbot: QtBot, d
     for size in ((1100, 700), (1480, 940)):
         window.resize(*size)
         qtbot.wait(1)
-        for label in window.findChildren(QLabel):
-            if label.isVisible() and label.wordWrap() and not label.visibleRegion().isEmpty():
+        for label in window.events.details.findChildren(QLabel):
+            if label.isVisible() and label.wordWrap():
                 assert label.height() >= label.heightForWidth(label.width()), label.text()
 
 
