@@ -32,6 +32,8 @@ class SimulatePanel(QWidget):
     played = Signal(object)
     #: The events of a scratch store are to be shown; its path.
     open_events_requested = Signal(object)
+    #: What was played is forgotten, and the scratch store with it; its path.
+    forgotten = Signal(object)
     #: What went wrong with the saved scenarios, in words.
     problem = Signal(str)
 
@@ -130,13 +132,14 @@ class SimulatePanel(QWidget):
     def start_over(self) -> None:
         """Forget what was played, and begin with an empty store."""
         self._tasks.cancel("simulate")
-        old, self._simulator = self._simulator, None
+        old, path, self._simulator = self._simulator, self.database, None
         self._steps.clear()
         self.verdicts.say(self.tr("Play a client to see what the collector would make of it."))
         self._enable()
         if old is not None:
             # A play may be under way, and nobody waits for its end here.
             self._tasks.let_go(old.close)
+            self.forgotten.emit(path)
 
     def load_scenarios(self) -> None:
         """Read the saved scenarios again."""
