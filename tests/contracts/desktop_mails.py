@@ -68,9 +68,7 @@ def make_message(
 
 def make_html_mail(html: str, *, key: str = "page") -> Mail:
     """Return a bare page."""
-    return Mail(
-        key=key, name="page.html", origin="file", form="html", data=html.encode("utf-8", "surrogateescape")
-    )
+    return Mail(key=key, name="page.html", origin="file", form="html", data=html.encode("utf-8", "surrogateescape"))
 
 
 def inspect_mail(mail: Mail, wishes: Wishes | None = None, *, rewriter: Rewriter | None = None) -> Inspection:
