@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
@@ -11,6 +13,7 @@ from mailnod_desktop.models.diff_lines import DiffLines, EditPlace
 from mailnod_desktop.models.plain import make_tooltip, make_visible, shorten
 from mailnod_desktop.services.diff import DiffRow, make_diff
 from mailnod_desktop.services.model import Body, Inspection, LinkRow
+from mailnod_desktop.tasks import Tasks
 from mailnod_desktop.theme import icon
 from mailnod_desktop.views.bodiless import explain_no_html
 from mailnod_desktop.views.controls import ChoiceBox, IconTool, make_label
@@ -20,20 +23,28 @@ from mailnod_desktop.views.diff_search import DiffSearch
 __all__ = ["DiffView"]
 
 _ADDRESS_CHARS = 40
+#: Longer sources are compared in another thread; so many characters take some hundredths of a second.
+_AT_ONCE_CHARS = 500_000
 
 
 class DiffView(QWidget):
-    """Shows original and rewritten source side by side, or the copies of two recipients."""
+    """Shows original and rewritten source side by side, or the copies of two recipients.
+
+    :param tasks: compares long sources; None compares all of them at once.
+    """
 
     #: The :class:`LinkRow` that a person wants to see rendered.
     jump_to_preview = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, tasks: Tasks | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("diff")
+        self._tasks = tasks
         self._inspection: Inspection | None = None
         self._body = 0
         self._made: tuple[Body, tuple[DiffRow, ...]] | None = None
+        #: What is to be shown as soon as its source was compared.
+        self._awaited: LinkRow | None = None
         self._canvas = DiffCanvas()
         self._canvas.setAccessibleName(self.tr("Source, before and after"))
         self._caption = make_label()
@@ -104,15 +115,16 @@ class DiffView(QWidget):
         if self.compares_copies:
             self._mode.setCurrentIndex(0)
             self._load()
+        body = self._get_body()
+        self._awaited = row if body is not None and self._must_wait(body) else None
         lines = self._canvas.lines
-        if lines is None:
+        if lines is None or self._awaited is not None:
             return
         for place in lines.edits:
             if self._find_row(place) == row:
                 self._go_to(place.number)
                 return
         self._go_to(None)
-        body = self._get_body()
         if body is not None:
             number = body.original.count("\n", 0, row.offset) + 1
             position = lines.find_number(number)
@@ -235,6 +247,10 @@ class DiffView(QWidget):
         """
         for combo in self._recipients:
             combo.setVisible(self.compares_copies)
+        waiting = self._get_body()
+        if waiting is not None and self._must_wait(waiting):
+            self._begin(waiting, keep=keep)
+            return
         number, link = self._canvas.get_first_number(), self._get_current_link()
         at_top = self._canvas.verticalScrollBar().value() == 0
         body = self._get_body()
@@ -246,6 +262,28 @@ class DiffView(QWidget):
             place = next((one for one in self._get_places() if (one.link, one.reason) == link), None)
             self._canvas.go_to_edit(place.number if place else None)
         self._describe()
+
+    def _must_wait(self, body: Body) -> bool:
+        """Tell whether a source must be compared first, and takes too long for the GUI thread."""
+        known = self._made is not None and self._made[0] is body
+        return not (known or self._tasks is None or self.compares_copies or len(body.original) <= _AT_ONCE_CHARS)
+
+    def _begin(self, body: Body, *, keep: bool) -> None:
+        """Compare a long source; what is shown of the same mail stays meanwhile."""
+        if self._tasks is None:
+            return
+        if not keep:
+            self._canvas.set_lines(None, self.tr("Comparing…"))
+            self._describe()
+        self._tasks.start("diff", lambda _: make_diff(body), partial(self._take_rows, body, keep=keep))
+
+    def _take_rows(self, body: Body, rows: tuple[DiffRow, ...], *, keep: bool) -> None:
+        if body is not self._get_body():
+            return
+        self._made = (body, rows)
+        self._load(keep=keep)
+        if self._awaited is not None:
+            self.show_link(self._awaited)
 
     def _make_lines(self, body: Body) -> DiffLines:
         if self.compares_copies and self._inspection is not None and body.plan is not None:
@@ -289,6 +327,8 @@ class DiffView(QWidget):
         numbers = [place.number for place in places]
         if body is None:
             text = ""
+        elif self._canvas.lines is None:
+            text = self.tr("Comparing…")
         elif not places:
             text = self.tr("No edits: this body leaves as it came")
         elif self.compares_copies:

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QLabel, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from mailnod_desktop.services.model import Finding, Inspection, LinkRow
+from mailnod_desktop.tasks import Tasks
 from mailnod_desktop.views.diff import DiffView
 from mailnod_desktop.views.findings import FindingsView
 from mailnod_desktop.views.headers import HeadersView
@@ -27,6 +28,7 @@ class MailArea(QWidget):
     Only the page that is seen is brought up to date at once; the others follow when they are turned to.
 
     :param settings: where the columns of tables are remembered.
+    :param tasks: does what takes long; None does it at once.
     """
 
     #: Links of the mail that are to be left alone, as :attr:`Wishes.refused`.
@@ -36,13 +38,13 @@ class MailArea(QWidget):
     #: A link was clicked in the preview, or is to be simulated: the row, or None, and the URL.
     link_offered = Signal(object, str)
 
-    def __init__(self, settings: QSettings, parent: QWidget | None = None) -> None:
+    def __init__(self, settings: QSettings, tasks: Tasks | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._inspection: Inspection | None = None
         self._body = 0
         self._stale: set[QWidget] = set()
         self.preview = PreviewView()
-        self.diff = DiffView()
+        self.diff = DiffView(tasks)
         self.images = ImagesOffView(settings)
         self.text = PlainTextView()
         self.headers = HeadersView(settings)
@@ -122,6 +124,12 @@ class MailArea(QWidget):
     def show_page(self, number: int) -> None:
         """Turn to a page, counted from 0."""
         self.tabs.setCurrentIndex(number)
+
+    def show_edit(self, by: int) -> None:
+        """Turn to the source, and go to the next edit there, or to the one before."""
+        if self._inspection is not None:
+            self.tabs.setCurrentWidget(self.diff)
+            self.diff.step(by)
 
     def show_in_preview(self, row: LinkRow) -> None:
         """Turn to the preview and scroll to a link; one of plain text is in the view of that."""

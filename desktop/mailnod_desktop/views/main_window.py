@@ -63,7 +63,7 @@ class MainWindow(QMainWindow):
         self.stack = WishesStack(self)
         self.catcher = CatcherBridge(self)
         self.messages = MessagesView(self.tasks)
-        self.mail = MailArea(remembered)
+        self.mail = MailArea(remembered, self.tasks)
         self.overrides = OverridesPanel()
         self.simulate = SimulatePanel(self.tasks, scratch, remembered)
         self.events = EventArea(self.tasks, remembered)

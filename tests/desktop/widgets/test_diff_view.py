@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from mailnod_desktop.models.diff_lines import DiffLines, show_source, wrap
 from mailnod_desktop.services.diff import DiffRow, make_diff
 from mailnod_desktop.services.model import Inspection, Wishes
+from mailnod_desktop.tasks import Tasks
 from mailnod_desktop.views.diff import DiffView
 
 InspectMail = Callable[..., Inspection]
@@ -99,7 +100,7 @@ def test_link_is_shown_by_its_edit_or_by_its_line(view: DiffView, inspect_mail: 
     """A tracked link leads to its edit; one that was left alone to its line, out of a gap too."""
     inspection = inspect_mail(LONG, form="html")
     view.show_link(inspection.links[1])
-    assert view.caption == "Edit 2 of 3: link 2 tracked"
+    assert view.caption.endswith("link 2 tracked")
     refused = inspect_mail(LONG, Wishes(refused=frozenset({(0, 0)})), form="html")
     view.set_inspection(refused)
     view.show_link(refused.links[0])
@@ -186,3 +187,26 @@ def test_mail_without_edits_can_be_read(qtbot: QtBot, inspect_mail: InspectMail)
     assert view.canvas.lines is None
     view.set_inspection(None)
     assert view.caption == ""
+
+
+def test_long_source_is_compared_beside_the_window(qtbot: QtBot, tasks: Tasks, inspect_mail: InspectMail) -> None:
+    """A megabyte holds up nobody: its lines come, and with them the link that somebody wanted to see."""
+    inspection = inspect_mail(b"<p>%s</p>\n%s" % (b"long " * 200_000, LONG), form="html")
+    view = DiffView(tasks)
+    qtbot.addWidget(view)
+    view.set_inspection(inspection)
+    view.show_link(next(row for row in inspection.links if row.link is not None and row.link.index == 1))
+    assert view.canvas.lines is None
+    assert view.caption == "Comparing…"
+    qtbot.waitUntil(lambda: view.canvas.lines is not None)
+    assert view.caption.endswith("link 2 tracked")
+
+
+def test_long_source_that_is_left_is_not_shown(qtbot: QtBot, tasks: Tasks, inspect_mail: InspectMail) -> None:
+    """What was compared for a mail that is not the chosen one any more is dropped."""
+    view = DiffView(tasks)
+    qtbot.addWidget(view)
+    view.set_inspection(inspect_mail(b"<p>%s</p>\n%s" % (b"long " * 200_000, LONG), form="html"))
+    view.set_inspection(inspect_mail(LONG, form="html"))
+    qtbot.waitUntil(lambda: not tasks.is_running("diff"))
+    assert len(_get_rows(view)) < 20
