@@ -261,6 +261,10 @@ QPushButton:focus, QToolButton:focus {{ border: 1px solid {theme.accent}; }}
 QMenu {{ border: 1px solid {theme.border}; background: {theme.panel}; padding: 4px; }}
 QMenu::item {{ padding: 4px 22px; border-radius: 4px; }}
 QMenu::item:selected {{ background: {theme.selected}; color: {theme.text}; }}
+QMenu::icon {{ margin-left: 5px; padding: 1px; }}
+QMenu::icon:checked {{ background: {theme.selected}; border: 1px solid {theme.accent}; border-radius: 4px; }}
+QListView#completions {{ border: 1px solid {theme.border}; background: {theme.panel}; }}
+QListView#completions::item {{ padding: 3px 6px; min-height: 17px; }}
 QMenu::separator {{ height: 1px; background: {theme.border}; margin: 4px 6px; }}
 QScrollBar:vertical {{ width: 11px; background: transparent; margin: 0; }}
 QScrollBar:horizontal {{ height: 11px; background: transparent; margin: 0; }}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QIcon, QKeyEvent
+from PySide6.QtGui import QIcon, QKeyEvent, QPixmap
 from PySide6.QtWidgets import QDialog, QFrame, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 __all__ = ["Choice", "Palette", "rank"]
@@ -60,6 +60,10 @@ class Palette(QDialog):
         self.setObjectName("palette")
         self.setAccessibleName(self.tr("Command palette"))
         self._choices = choices
+        # Where an action has no picture, its text stands below the others all the same.
+        blank = QPixmap(16, 16)
+        blank.fill(Qt.GlobalColor.transparent)
+        self._no_icon = QIcon(blank)
         self.line = QLineEdit()
         self.line.setPlaceholderText(self.tr("Type a command, or part of a mail's subject"))
         self.line.setAccessibleName(self.tr("Command"))
@@ -113,8 +117,7 @@ class Palette(QDialog):
             choice = self._choices[number]
             parts = [choice.text, choice.kind, choice.keys]
             item = QListWidgetItem("   ·   ".join(part for part in parts if part))
-            if choice.icon is not None:
-                item.setIcon(choice.icon)
+            item.setIcon(self._no_icon if choice.icon is None or choice.icon.isNull() else choice.icon)
             if not choice.enabled:
                 item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEnabled)
             item.setData(Qt.ItemDataRole.UserRole, number)

@@ -88,6 +88,7 @@ class QueryBox(QWidget):
         self._completer.setMaxVisibleItems(12)
         self._completer.setWidget(self.line)
         self._popup = QListView()
+        self._popup.setObjectName("completions")
         self._popup.setAccessibleName(self.tr("Ways to go on"))
         self._completer.setPopup(self._popup)
         self._completer.activated[QModelIndex].connect(self._insert)  # type: ignore[index]

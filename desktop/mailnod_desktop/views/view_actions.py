@@ -116,6 +116,9 @@ class ViewActions(QObject):
         for number in range(tabs.count()):
             show = partial(self._window.show_page, number)
             self._actions.add(f"page-{number}", tabs.tabText(number), show, menu=self._menu, keys=f"Ctrl+{number + 1}")
+        mail, add, menu = self._window.mail, self._actions.add, self._menu
+        add("edit-next", self.tr("Ne&xt edit"), partial(mail.show_edit, 1), menu=menu, keys="F7")
+        add("edit-previous", self.tr("Pre&vious edit"), partial(mail.show_edit, -1), menu=menu, keys="Shift+F7")
         self._actions.part(self._menu)
 
     def _add_panels(self) -> None:

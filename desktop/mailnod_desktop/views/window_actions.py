@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QSize, Qt
 from PySide6.QtWidgets import QFileDialog, QMenu, QSizePolicy, QToolBar, QToolButton, QWidget
 
+from mailnod_desktop.models.messages import Entry
+from mailnod_desktop.models.plain import make_visible
 from mailnod_desktop.services.model import Inspection
 from mailnod_desktop.theme import icon
 from mailnod_desktop.views.about import show_about, show_keys
@@ -78,11 +80,17 @@ class WindowActions(QObject):
         messages = self._window.messages
         for entry in islice(messages.model.entries, _MOST_MAILS):
             run = partial(messages.select, entry.key)
-            choices.append(Choice(text=entry.title, kind=self.tr("Mail"), run=run, icon=icon("email-outline")))
+            choices.append(Choice(text=entry.title, kind=self._tell_apart(entry), run=run, icon=icon("email-outline")))
         palette = Palette(choices, self._window)
         palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         palette.place(self._window)
         palette.show()
+
+    def _tell_apart(self, entry: Entry) -> str:
+        """Return for whom a mail is and when it was sent, because many have the same subject."""
+        recipients = entry.summary.recipients if entry.summary is not None else ()
+        time = f"{entry.time.astimezone():%Y-%m-%d %H:%M}" if entry.time is not None else ""
+        return make_visible("   ·   ".join(filter(None, (self.tr("Mail"), *recipients[:1], time))))
 
     # -- menus --------------------------------------------------------------------------------------------------------
 

@@ -313,6 +313,28 @@ def test_everything_fits_into_a_small_window(window: MainWindow, qtbot: QtBot, d
                 assert label.height() >= label.heightForWidth(label.width()), label.text()
 
 
+def test_edits_are_gone_through_from_anywhere(window: MainWindow, qtbot: QtBot, demo: Demo) -> None:
+    """The key for the next edit turns to the source, wherever the focus is."""
+    show_demo(window, demo, qtbot)
+    window.actions_.actions["edit-next"].trigger()
+    assert window.mail.tabs.currentWidget() is window.mail.diff
+    first = window.mail.diff.caption
+    window.actions_.actions["edit-next"].trigger()
+    assert window.mail.diff.caption != first
+
+
+def test_palette_tells_mails_apart(window: MainWindow, qtbot: QtBot, demo: Demo) -> None:
+    """Mails with the same subject are offered with their recipients."""
+    show_demo(window, demo, qtbot)
+    qtbot.waitUntil(lambda: all(entry.summary for entry in window.messages.model.entries), timeout=LIMIT_MS)
+    window.actions_.open_palette()
+    (palette,) = window.findChildren(Palette)
+    palette.line.setText("reader-001@example.com")
+    nearest = palette.list.item(0)
+    assert "reader-001@example.com" in nearest.text()
+    assert not nearest.icon().isNull()
+
+
 @pytest.mark.parametrize("name", ["old.eml", "old.mbox"])
 def test_what_is_opened_is_shown(window: MainWindow, qtbot: QtBot, demo: Demo, tmp_path: Path, name: str) -> None:
     """A file that a person opens is chosen, wherever its date puts it in the list."""
