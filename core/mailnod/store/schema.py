@@ -8,6 +8,7 @@ process to open the file begins that migration again.
 from __future__ import annotations
 
 import math
+import re
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,8 @@ __all__ = ["APPLICATION_ID", "MIGRATIONS", "Migration", "check_schema", "migrate
 
 #: "Mnod" in ASCII.
 APPLICATION_ID = 0x4D6E6F64
+
+_TABLES = frozenset(re.findall(r"CREATE TABLE (\w+)", f"{FIRST}{BODIES}{BREAKDOWNS}{SMALLER}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,10 @@ def check_schema(connection: sqlite3.Connection, *, newest: int = len(MIGRATIONS
     version = _get_version(connection)
     if objects and application != APPLICATION_ID:
         raise StoreUnavailableError("the database belongs to another program; give Mailnod a file of its own")
+    for (name,) in connection.execute("SELECT lower(name) FROM sqlite_schema WHERE type = 'view'").fetchall():
+        # To read it would be to run what somebody wrote there, which need not end.
+        if name in _TABLES:
+            raise StoreUnavailableError(f"the database was tampered with: {name!r} is a view in it, and no table")
     if version > newest and _get_works_with(connection) > newest:
         raise StoreUnavailableError(
             f"the database has schema {version}, and this Mailnod knows schemas up to {newest}; upgrade Mailnod"

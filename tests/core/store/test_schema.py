@@ -220,6 +220,31 @@ def test_another_program_s_database_is_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.parametrize("table", ["events", "migrations"])
+def test_a_view_in_the_place_of_a_table_is_not_read(database: Path, table: str, read_only: bool) -> None:
+    """A file that somebody prepared runs nothing of theirs, such as a view without an end; other views may be there."""
+    with contextlib.closing(SQLiteStore(database)) as store:
+        store.get_deliveries()
+    with sqlite3.connect(database) as connection:
+        connection.execute("CREATE VIEW report AS SELECT * FROM deliveries")
+    with contextlib.closing(SQLiteStore(database, read_only=read_only)) as store:
+        assert store.get_deliveries() == []
+    with sqlite3.connect(database) as connection:
+        connection.execute("PRAGMA legacy_alter_table = ON")
+        connection.execute(f"ALTER TABLE {table} RENAME TO kept")
+        connection.execute(
+            f"CREATE VIEW {table.upper()} AS WITH RECURSIVE n (slot) AS (SELECT 1 UNION ALL SELECT slot FROM n) "
+            "SELECT slot, 1 AS works_with FROM n"
+        )
+    connection.close()
+    with (
+        pytest.raises(StoreUnavailableError, match="is a view"),
+        contextlib.closing(SQLiteStore(database, read_only=read_only)) as store,
+    ):
+        store.get_deliveries()
+
+
 def rewind(connection: sqlite3.Connection) -> None:
     """Make a store what it was before the counts of messages were packed and breakdowns were there."""
     columns = f"scope, key, {', '.join(MEASURES)}"
