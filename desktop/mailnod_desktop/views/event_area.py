@@ -31,7 +31,10 @@ class EventArea(QObject):
     def __init__(self, tasks: Tasks, settings: QSettings) -> None:
         super().__init__()
         self._tasks = tasks
+        #: The store whose events are shown.
         self.path: Path | None = None
+        #: The store that a person opened, while simulated events are shown too.
+        self._opened: Path | None = None
         self.events = EventsView(tasks, settings)
         self.details = EventDetails(tasks)
         self.metrics = MetricsView(tasks)
@@ -43,6 +46,27 @@ class EventArea(QObject):
 
     def open_database(self, path: Path) -> None:
         """Show the events of a store."""
+        self._opened = path
+        self._open(path)
+
+    def show_simulated(self, path: Path) -> None:
+        """Show the events of a scratch store, until :meth:`show_opened` or :meth:`forget_simulated`."""
+        self._open(path)
+
+    def show_opened(self) -> None:
+        """Show the events of the store that was opened last again."""
+        if self._opened is not None and self._opened != self.path:
+            self._open(self._opened)
+
+    def forget_simulated(self, path: Path) -> None:
+        """Let go of a scratch store, and go back to what was open before."""
+        if path == self.path:
+            if self._opened is None:
+                self.close_database()
+            else:
+                self._open(self._opened)
+
+    def _open(self, path: Path) -> None:
         self.path = path
         self.details.clear()
         self.events.open_database(path)

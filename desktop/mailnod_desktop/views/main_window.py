@@ -285,12 +285,12 @@ class MainWindow(QMainWindow):
             self.status.collector.show_state(self.tr("Collector 127.0.0.1:{}").format(port), on=True, tip=tip)
 
     def _show_simulated(self, path: Path) -> None:
-        self.events.open_database(path)
+        self.events.show_simulated(path)
         self.docks["events"].raise_()
 
     def _forget_simulated(self, path: Path | None) -> None:
-        if path is not None and self.events.path == path:
-            self.events.close_database()
+        if path is not None:
+            self.events.forget_simulated(path)
         tip = self.tr("It starts with the first simulation")
         self.status.collector.show_state(self.tr("Collector idle"), on=False, tip=tip)
 

@@ -217,6 +217,15 @@ class WindowActions(QObject):
             keys="Ctrl+Shift+Return",
             picture="flask-outline",
         )
+        self.actions.add(
+            "opened",
+            self.tr("Show events of the &database"),
+            self._window.events.show_opened,
+            menu=menu,
+            keys="Ctrl+Shift+E",
+            picture="database-eye-outline",
+            tip=self.tr("Go back from simulated events to those of the database that is open"),
+        )
 
     def _add_tools(self) -> None:
         menu, add, events = self.tr("&Tools"), self.actions.add, self._window.events

@@ -200,7 +200,7 @@ def test_starting_over_takes_the_simulated_events_away(window: MainWindow, qtbot
     (item,) = window.status.collector.findChildren(QToolButton)
     assert "127.0.0.1" in item.text()
     window.simulate.start_over()
-    assert window.events.path is None
+    assert window.events.path == demo.database
     assert item.text() == "Collector idle"
 
 
@@ -321,6 +321,19 @@ def test_edits_are_gone_through_from_anywhere(window: MainWindow, qtbot: QtBot, 
     first = window.mail.diff.caption
     window.actions_.actions["edit-next"].trigger()
     assert window.mail.diff.caption != first
+
+
+def test_simulated_events_lead_back_to_those_of_the_database(
+    window: MainWindow, qtbot: QtBot, demo: Demo, tmp_path: Path
+) -> None:
+    """After simulated events were looked at, the database that was opened is shown again."""
+    show_demo(window, demo, qtbot)
+    play(window, demo, tmp_path)
+    qtbot.waitUntil(lambda: window.simulate.database is not None, timeout=LIMIT_MS)
+    window.actions_.actions["simulated"].trigger()
+    assert window.events.path == window.simulate.database
+    window.actions_.actions["opened"].trigger()
+    assert window.events.path == demo.database
 
 
 def test_palette_tells_mails_apart(window: MainWindow, qtbot: QtBot, demo: Demo) -> None:
