@@ -14,11 +14,9 @@ import click
 from mailnod.errors import ConfigurationError
 from mailnod.settings import Settings
 from mailnod.tokens import Keyring
+from mailnod_desktop.services.model import CATCHER_PORT
 
 __all__ = ["main"]
-
-#: Where apps look for a mail server that only catches, by convention.
-DEFAULT_PORT = 2525
 
 _MISSING = "the inspector needs Qt: pip install 'mailnod[desktop-web]' (or 'mailnod[desktop]', without the preview)"
 _LIBRARY = (
@@ -34,7 +32,7 @@ _LIBRARY = (
 @click.option(
     "--catch",
     type=click.IntRange(0, 65535),
-    help=f"Catch mail at this port of 127.0.0.1 from the start, such as {DEFAULT_PORT}; 0 takes a free one.",
+    help=f"Catch mail at this port of 127.0.0.1 from the start, such as {CATCHER_PORT}; 0 takes a free one.",
 )
 @click.option("--demo", is_flag=True, help="Open example mails and a store with events in it.")
 @click.option("--theme", type=click.Choice(["system", "light", "dark"]), help="Look so, this time.")

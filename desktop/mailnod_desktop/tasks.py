@@ -59,9 +59,6 @@ class Tasks(QObject):
     result is dropped.
     """
 
-    #: How many pieces of work have not come back.
-    busy_changed = Signal(int)
-
     def __init__(self, parent: QObject | None = None, *, threads: int = 4) -> None:
         super().__init__(parent)
         self._pool = QThreadPool(self)
@@ -95,7 +92,6 @@ class Tasks(QObject):
         stop = self._stops[key] = threading.Event()
         self._waiting[key] = (number, done, failed)
         self._pool.start(_Job(key, number, work, stop, self._outcome))
-        self.busy_changed.emit(len(self._waiting))
 
     def let_go(self, close: Callable[[], object]) -> None:
         """Close something in another thread, because others may still use it; it is done although the window closes."""
@@ -106,7 +102,6 @@ class Tasks(QObject):
         if key in self._waiting:
             self._stops[key].set()
             del self._waiting[key]
-            self.busy_changed.emit(len(self._waiting))
 
     def is_running(self, key: str) -> bool:
         """Whether a result is waited for."""
@@ -143,5 +138,4 @@ class Tasks(QObject):
         if expected is None or expected[0] != number:
             return None
         del self._waiting[key]
-        self.busy_changed.emit(len(self._waiting))
         return expected

@@ -17,12 +17,9 @@ from typing import Self
 
 from aiosmtpd.smtp import MISSING, SMTP, Envelope, Session, _Missing
 
-from mailnod_desktop.services.model import Mail
+from mailnod_desktop.services.model import CATCHER_PORT, Mail
 
-__all__ = ["DEFAULT_PORT", "MAX_BYTES", "Catcher", "CatcherError"]
-
-#: Where apps are told to send, unless a person says otherwise.
-DEFAULT_PORT = 2525
+__all__ = ["MAX_BYTES", "Catcher", "CatcherError"]
 
 #: The largest mail that is taken (RFC 1870); no mailbox provider takes more.
 MAX_BYTES = 50 * 1024 * 1024
@@ -80,7 +77,7 @@ class Catcher:
         """
         self.stop()
         if not 0 <= port <= 65_535:
-            raise CatcherError(f"{port} is no port: ports go from 1 to 65535. Try {DEFAULT_PORT}.")
+            raise CatcherError(f"{port} is no port: ports go from 1 to 65535. Try {CATCHER_PORT}.")
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="mailnod-catcher", daemon=True)
         thread.start()
@@ -190,7 +187,7 @@ async def _end_others() -> None:
 
 def _explain(error: Exception, host: str, port: int) -> str:
     number = error.errno if isinstance(error, OSError) else None
-    advice = f"Try {DEFAULT_PORT if port != DEFAULT_PORT else DEFAULT_PORT + 1}, or 0 for any free port."
+    advice = f"Try {CATCHER_PORT if port != CATCHER_PORT else CATCHER_PORT + 1}, or 0 for any free port."
     if number == errno.EADDRINUSE:
         return f"Port {port} is taken by another program. {advice}"
     if number == errno.EACCES:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 
 from mailnod.explanation import Explanation, Neighbour, Reason, Step
 from mailnod.model import Classification, Delivery, Hit, Traces, Verdict
 from mailnod_desktop.services.explaining import Details
+from mailnod_desktop.services.wording import count, format_time
 
 __all__ = [
     "MOST_NEIGHBOURS",
     "NOTHING_UNUSUAL",
     "PURGED",
-    "count",
     "find_nearest",
-    "format_time",
     "list_request",
     "name_class",
     "name_hit",
@@ -39,19 +37,6 @@ PURGED = (
     "before stands, and nothing can be said by the rules of today."
 )
 NOTHING_UNUSUAL = "Nothing unusual was seen."
-
-
-def count(number: int, what: str, *, many: str = "") -> str:
-    """Return a number with its word: "1 hit", "2 hits".
-
-    :param many: the word for all other numbers; "" puts an "s" behind it.
-    """
-    return f"{number:,} {what if number == 1 else many or f'{what}s'}"
-
-
-def format_time(moment: datetime) -> str:
-    """Return a time in UTC, to the second."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def name_class(classification: Classification) -> str:

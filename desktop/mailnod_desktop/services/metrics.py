@@ -10,6 +10,7 @@ from typing import Literal
 
 from mailnod.model import Metrics
 from mailnod.store.sqlite import SQLiteStore
+from mailnod_desktop.services.event_query import quote
 
 __all__ = [
     "MOST_GROUPS",
@@ -168,7 +169,7 @@ def make_query(by: Grouping | Slot, key: str = "", *, audience: Audience = "all"
     if isinstance(by, Slot):
         parts = [f"since:{_say_moment(by.begins_at)}", f"until:{_say_moment(by.ends_at)}"]
     else:
-        parts = [f"{by}:{_quote(key)}"]
+        parts = [f"{by}:{quote(key)}"]
     if kind != "all":
         parts.append(f"kind:{kind.removesuffix('s')}")
     if audience != "all":
@@ -192,8 +193,3 @@ def _floor(moment: datetime, slot: timedelta) -> datetime:
 
 def _say_moment(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
-
-
-def _quote(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

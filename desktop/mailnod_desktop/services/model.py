@@ -11,6 +11,7 @@ from mailnod.html.plan import Plan
 from mailnod.model import ConsentState, Decision, Link
 
 __all__ = [
+    "CATCHER_PORT",
     "CLIP_BYTES",
     "Body",
     "Finding",
@@ -25,6 +26,9 @@ __all__ = [
     "Severity",
     "Wishes",
 ]
+
+#: Where apps look for a mail server that only catches, by convention.
+CATCHER_PORT = 2525
 
 #: Gmail cuts a body off behind so many bytes (mautic/mautic#13522).
 CLIP_BYTES = 102 * 1024

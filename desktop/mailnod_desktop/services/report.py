@@ -10,9 +10,10 @@ from types import MappingProxyType
 from mailnod_desktop.services.findings import SEVERITIES
 from mailnod_desktop.services.model import Inspection
 from mailnod_desktop.services.reading import ReadingError
-from mailnod_desktop.services.report_parts import count, make_mail, make_pill, make_table
+from mailnod_desktop.services.report_parts import make_mail, make_pill, make_table
 from mailnod_desktop.services.report_style import STYLE
 from mailnod_desktop.services.text import shorten
+from mailnod_desktop.services.wording import count
 
 __all__ = ["Report", "write_report"]
 

@@ -12,8 +12,9 @@ from mailnod_desktop.services.diff import DiffRow, Span, make_diff
 from mailnod_desktop.services.images import score_alt
 from mailnod_desktop.services.model import CLIP_BYTES, Body, Finding, Inspection, LinkRow
 from mailnod_desktop.services.text import clean_text, shorten
+from mailnod_desktop.services.wording import count
 
-__all__ = ["count", "make_mail", "make_pill", "make_table"]
+__all__ = ["make_mail", "make_pill", "make_table"]
 
 _MAX_ROWS: Final = 500
 _MAX_DIFF_ROWS: Final = 1000
@@ -76,11 +77,6 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers
 def make_pill(text: str, colour: str) -> str:
     """Return a rounded label; its text says what its colour does."""
     return f'<span class="pill {colour}">{_text(text)}</span>'
-
-
-def count(number: int, word: str) -> str:
-    """Return a number with its word: "1 link", "2 links"."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _text(text: str) -> str:

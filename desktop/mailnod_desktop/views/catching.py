@@ -5,11 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal
 
 from mailnod_desktop.services.catcher import Catcher, CatcherError
+from mailnod_desktop.services.model import CATCHER_PORT
 
 __all__ = ["CatcherBridge"]
-
-#: Where apps look for a mail server that only catches, by convention.
-DEFAULT_PORT = 2525
 
 
 class CatcherBridge(QObject):
@@ -27,7 +25,7 @@ class CatcherBridge(QObject):
         self._catcher = Catcher(self.caught.emit)
         self.port: int | None = None
 
-    def start(self, port: int = DEFAULT_PORT) -> None:
+    def start(self, port: int = CATCHER_PORT) -> None:
         """Listen at a port of the loopback interface; 0 takes a free one."""
         if self.port is not None:
             return

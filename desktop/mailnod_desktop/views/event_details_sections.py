@@ -12,6 +12,7 @@ from mailnod.model import Delivery, Verdict
 from mailnod_desktop.models.plain import make_visible
 from mailnod_desktop.services import explaining_text as words
 from mailnod_desktop.services.explaining import Details
+from mailnod_desktop.services.wording import count, format_time
 from mailnod_desktop.theme import get_theme, make_mono_font
 from mailnod_desktop.views.controls import make_label
 from mailnod_desktop.views.event_details_parts import FreeText, NeighbourLine, Pill, ProbabilityBar, WeightBar
@@ -35,9 +36,9 @@ def make_content(details: Details) -> QWidget:
         (_tr("Evidence: left speaks for a person, right for a machine"), _list_evidence(explanation.reasons)),
         (_tr("What came in"), _list_request(details)),
         (_tr("The mail"), _list_mail(explanation.record.delivery)),
-        (_tr("Around it: {0} in its window").format(words.count(number, "other hit")), _list_window(explanation)),
+        (_tr("Around it: {0} in its window").format(count(number, "other hit")), _list_window(explanation)),
         (
-            _tr("How it came about: {0}").format(words.count(len(explanation.history), "verdict")),
+            _tr("How it came about: {0}").format(count(len(explanation.history), "verdict")),
             _list_history(explanation.history),
         ),
         (_tr("The rules of today"), _list_today(explanation)),
@@ -63,7 +64,7 @@ def _make_head(explanation: Explanation) -> QWidget:
     row.addWidget(make_class_pill(verdict))
     _add(head, row)
     age = words.say_mail_age(explanation.age_s)
-    when = f"{words.format_time(hit.received_at)}" + (f", {age}" if age else "")
+    when = format_time(hit.received_at) + (f", {age}" if age else "")
     _add(head, make_label(when, muted=True, wrap=True))
     _add(head, ProbabilityBar(verdict.probability, get_theme().classes[verdict.classification]))
     _add(head, make_label(words.say_counted(verdict), wrap=True))
@@ -163,7 +164,7 @@ def _list_history(history: Iterable[Step]) -> Iterator[QWidget]:
         row.addStretch(1)
         entry = _stack(spacing=3)
         _add(entry, row)
-        rules = _tr("{0}, by the rules {1}").format(words.format_time(step.at), step.verdict.ruleset)
+        rules = _tr("{0}, by the rules {1}").format(format_time(step.at), step.verdict.ruleset)
         _add(entry, make_label(make_visible(rules), muted=True, wrap=True))
         if step.causes:
             _add(entry, FreeText(words.say_change(step), _tr("Why it was judged again")))

@@ -23,8 +23,8 @@ from PySide6.QtWidgets import (
 
 from mailnod.model import EventFilter
 from mailnod_desktop.models.plain import capitalise, make_visible
-from mailnod_desktop.services.explaining_text import count, format_time
 from mailnod_desktop.services.exporting import Form, Target, Written, count_events, export_events, look_at
+from mailnod_desktop.services.wording import count, format_time
 from mailnod_desktop.tasks import Cancelled, Tasks
 from mailnod_desktop.views.controls import IconButton, make_label
 from mailnod_desktop.views.thin_bar import ThinBar

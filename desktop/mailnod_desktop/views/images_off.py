@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QRectF, QSettings, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSettings, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -25,9 +25,6 @@ class ImagesOffView(QWidget):
 
     :param settings: where the widths of the columns are remembered.
     """
-
-    #: The image that a person went to: where its tag begins in the rewritten body, in characters.
-    image_chosen = Signal(int)
 
     def __init__(self, settings: QSettings | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,7 +54,6 @@ class ImagesOffView(QWidget):
         layout.addLayout(top)
         layout.addWidget(self._table)
         self._filter.textChanged.connect(self._shown.set_text)
-        self._table.chosen.connect(self._choose)
         self._table.copy_requested.connect(self._copy)
         self.set_inspection(None)
 
@@ -95,9 +91,6 @@ class ImagesOffView(QWidget):
             hint = self.tr("No image holds these words.") if self._model.rowCount() else self.tr("No images.")
         self._table.set_hint(hint)
         self._table.setAccessibleDescription(words)
-
-    def _choose(self, index: QModelIndex) -> None:
-        self.image_chosen.emit(self._model.get_row(self._shown.mapToSource(index).row()).start)
 
     def _copy(self) -> None:
         index = self._table.currentIndex()

@@ -117,11 +117,6 @@ class LinksView(QWidget):
         if any(urls):
             QGuiApplication.clipboard().setText("\n".join(url for url in urls if url))
 
-    def focus_filter(self) -> None:
-        """Put the cursor where the filter is written."""
-        self._filter.setFocus()
-        self._filter.selectAll()
-
     def make_menu(self) -> QMenu:
         """Return the menu for the links that are selected."""
         menu, rows = QMenu(self), self.get_selected()

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mailnod_desktop.services.catcher import DEFAULT_PORT
+from mailnod_desktop.services.model import CATCHER_PORT
 from mailnod_desktop.theme import get_theme, icon, make_mono_font
 
 __all__ = ["NoMessages"]
@@ -71,14 +71,14 @@ class NoMessages(QScrollArea):
     @property
     def settings_text(self) -> str:
         """The settings that are shown."""
-        return _SETTINGS[self._framework].format(host=HOST, port=self._port or DEFAULT_PORT)
+        return _SETTINGS[self._framework].format(host=HOST, port=self._port or CATCHER_PORT)
 
     def set_catching(self, port: int | None) -> None:
         """Show where apps can send; None where nothing is caught."""
         self._port = port
         if port is None:
             self._catch.setText(self.tr("Start catching"))
-            self._where.setText(self.tr("Then send to {host}, port {port}:").format(host=HOST, port=DEFAULT_PORT))
+            self._where.setText(self.tr("Then send to {host}, port {port}:").format(host=HOST, port=CATCHER_PORT))
         else:
             self._catch.setText(self.tr("Stop catching"))
             self._where.setText(self.tr("Listening at {host}, port {port}:").format(host=HOST, port=port))

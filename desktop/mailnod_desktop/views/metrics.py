@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
 
 from mailnod.model import Metrics
 from mailnod_desktop.models.plain import capitalise, make_visible
-from mailnod_desktop.services.explaining_text import count
 from mailnod_desktop.services.metrics import (
     MOST_GROUPS,
     Grouping,
@@ -34,6 +33,7 @@ from mailnod_desktop.services.metrics import (
     say_rate,
     sum_hours,
 )
+from mailnod_desktop.services.wording import count
 from mailnod_desktop.tasks import Tasks
 from mailnod_desktop.views.chart_base import Series
 from mailnod_desktop.views.charts import BarRow, BarsChart, Column, TimeChart

@@ -39,8 +39,6 @@ class PreviewView(QWidget):
     source_requested = Signal(object)
     #: The URL below the mouse, or "".
     link_hovered = Signal(str)
-    #: How many things the mail was kept from loading.
-    blocked_changed = Signal(int)
     #: Both panes are on the screen, so many milliseconds after they were asked for.
     rendered = Signal(float)
     #: A switch above the panes was used: its name ("width", "images", "dark", "linked", "marks") and what it says now.
@@ -277,11 +275,9 @@ class PreviewView(QWidget):
             pane.set_notes(notes[side], keep_line=keep_line)
 
     def _take_blocked(self) -> None:
-        before, self._blocked = len(self._blocked), merge_blocked(self._backend.find_blocked())
+        self._blocked = merge_blocked(self._backend.find_blocked())
         key = self._inspection.parsed.mail.key if self._inspection else ""
         self.controls.blocked.set_state(self._blocked, allowed=key in self._allowed)
-        if len(self._blocked) != before:
-            self.blocked_changed.emit(len(self._blocked))
 
     def _settle(self, side: Side) -> None:
         if side in self._waiting:

