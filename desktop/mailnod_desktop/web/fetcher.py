@@ -10,7 +10,7 @@ from PySide6.QtNetwork import QNetworkAccessManager, QNetworkCookie, QNetworkCoo
 from PySide6.QtWebEngineCore import QWebEngineUrlRequestJob, QWebEngineUrlSchemeHandler
 
 from mailnod_desktop.web.flags import FETCH_SCHEMES
-from mailnod_desktop.web.rules import Gate, Kind
+from mailnod_desktop.web.rules import Gate, Kind, is_nearby
 
 __all__ = ["Fetcher", "Limits", "reply_with"]
 
@@ -83,9 +83,17 @@ class Fetcher(QWebEngineUrlSchemeHandler):
         self._left_count -= 1
         _Transfer(self, job, kind, remote).start(remote)
 
-    def refuses(self, kind: Kind, url: QUrl) -> str:
-        """Say why a URL is not fetched, or ""."""
-        return self._gate.judge(kind, url.toString(QUrl.ComponentFormattingOption.FullyEncoded))
+    def refuses(self, kind: Kind, url: QUrl, origin: QUrl) -> str:
+        """Say why a server's redirect to a URL is not followed, or "".
+
+        :param origin: what the server was asked for.
+        """
+        address, asked = (one.toString(QUrl.ComponentFormattingOption.FullyEncoded) for one in (url, origin))
+        reason = self._gate.judge(kind, address)
+        # What a mail names itself was seen by whom allowed it; where servers lead to was not.
+        if not reason and is_nearby(address) and not is_nearby(asked):
+            return "leads from outside into this machine or its network"
+        return reason
 
     def note(self, kind: Kind, url: QUrl, reason: str, page: str) -> None:
         """Remember what could not be loaded."""
@@ -166,13 +174,16 @@ class _Transfer(QObject):
 
     def _follow(self, target: QUrl) -> None:
         self._hops += 1
-        reason = "too many redirects" if self._hops > Limits.REDIRECTS else self._fetcher.refuses(self._kind, target)
+        reason = "too many redirects" if self._hops > Limits.REDIRECTS else self._refuse(target)
         if reason:
             self._fail(f"redirected to {target.toDisplayString()}: {reason}")
             return
         if self._reply is not None:
             self._reply.deleteLater()
         self.start(target)
+
+    def _refuse(self, target: QUrl) -> str:
+        return "" if self._reply is None else self._fetcher.refuses(self._kind, target, self._reply.url())
 
     def _answer(self, content_type: str) -> None:
         mime_type = content_type.partition(";")[0].strip().lower()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from mailnod.html.urls import TrackingBase, find_destination
 
-__all__ = ["Blocked", "Gate", "Kind", "is_tracking"]
+__all__ = ["Blocked", "Gate", "Kind", "is_nearby", "is_tracking"]
 
 #: What asked for a URL.
 Kind = Literal[
@@ -33,8 +34,11 @@ Kind = Literal[
 _FETCHED: frozenset[Kind] = frozenset({"image", "stylesheet", "font"})
 # Pixels and links of any tracker like ours, wherever its collector is.
 _TRACKED_PATH = re.compile(r"/(?:o/[\w\-]{32}\.gif|c/[\w\-]{32})", re.ASCII | re.IGNORECASE)
+# Names that no public name server knows (RFC 6761, RFC 6762, and ICANN for the last one).
+_NEARBY = ("localhost", "local", "internal")
 _PORTS = {"http": 80, "https": 443}
 _DECODINGS = 3
+_NAT64 = ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,25 @@ def is_tracking(url: str, base: TrackingBase | None) -> bool:
     ours = (parts.scheme, destination.host.rstrip("."), port) == base.origin
     below = f"{base.path}/" if base.path else ""
     return ours and (path.startswith(below) if below else path.startswith(("/o/", "/c/")))
+
+
+def is_nearby(url: str) -> bool:
+    """Tell whether a URL names this machine or one of its own network, by an address or by a name of that kind.
+
+    :param url: absolute; one without a host that can be read counts as nearby.
+    """
+    host = find_destination(url).host.rstrip(".").strip("[]")
+    try:
+        address = ip_address(host)
+    except ValueError:
+        last = host.rpartition(".")[2]
+        # Browsers read "127.1" and "0x7f.1" as addresses too.
+        return "." not in host or last in _NEARBY or last[0].isdigit()
+    if isinstance(address, IPv6Address):
+        # What stands for an IPv4 address is where that one is; the last form is that of NAT64 (RFC 6052).
+        within = address.ipv4_mapped or address.sixtofour
+        return not (within or address).is_global or address in _NAT64
+    return not address.is_global
 
 
 def _decode(path: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import QUrl
 
-from mailnod_desktop.web.fetcher import Limits
+from mailnod_desktop.web.fetcher import Fetcher, Limits
 
 from .conftest import GIF, SVG, Canary, Pane
 
@@ -85,6 +86,16 @@ def test_a_redirect_to_an_image_is_followed(canary: Canary, pane: Pane) -> None:
     pane.show(f'<img src="{first}">')
     pane.wait_for("document.images[0].naturalWidth", 40)
     assert canary.requests == ["/old.svg", "/new.svg"]
+
+
+def test_a_redirect_from_outside_does_not_lead_inside(pane: Pane) -> None:
+    """No server gets this machine to ask others of its network; what a mail names itself, a person has seen."""
+    pane.begin(allowed=True)
+    fetcher = Fetcher(pane.backend.gate, {})
+    outside, inside = QUrl("https://cdn.example.com/a.png"), QUrl("http://0x7f.1:631/a.png")
+    assert "into this machine" in fetcher.refuses("image", inside, outside)
+    assert fetcher.refuses("image", inside, QUrl("http://localhost:8000/a.png")) == ""
+    assert fetcher.refuses("image", QUrl("https://cdn2.example.com/a.png"), outside) == ""
 
 
 def test_redirects_in_a_circle_end(canary: Canary, pane: Pane) -> None:

@@ -12,7 +12,7 @@ from mailnod.html.urls import parse_base
 from mailnod.model import Link
 from mailnod_desktop.services.model import LinkRow
 from mailnod_desktop.web.links import find_hrefs
-from mailnod_desktop.web.rules import Gate, is_tracking
+from mailnod_desktop.web.rules import Gate, is_nearby, is_tracking
 
 TOKEN = "Ab-_" * 8
 BASE = parse_base("https://track.example.com/t")
@@ -58,6 +58,49 @@ def test_a_collector_at_the_root_owns_its_two_folders_alone() -> None:
     assert is_tracking("https://www.example.com/o/x.gif", AT_ROOT)
     assert is_tracking("https://www.example.com/c/x", AT_ROOT)
     assert not is_tracking("https://www.example.com/static/logo.png", AT_ROOT)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost/",
+        "http://LOCALHOST.:8000/",
+        "http://a.localhost/",
+        "http://printer.local/",
+        "http://metadata.google.internal/",
+        "http://intranet/",
+        "http://127.0.0.1/",
+        "http://127.1/",
+        "http://0x7f.1/",
+        "http://2130706433/",
+        "http://0/",
+        "http://10.1.2.3/",
+        "http://192.168.1.1:631/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://100.64.0.1/",
+        "http://[::1]/",
+        "http://[::]/",
+        "http://[fe80::1]/",
+        "http://[fd00::1]/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://[::ffff:7f00:1]/",
+        "http://[2002:7f00:1::]/",
+        "http://[64:ff9b::7f00:1]/",
+        "http:///x",
+    ],
+)
+def test_addresses_of_this_network_are_nearby(url: str) -> None:
+    """However an address is written, what is not of the public internet is known."""
+    assert is_nearby(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://example.com/127.0.0.1", "https://192.0.0.9/", "https://8.8.8.8/", "https://[2606:4700::1111]/a.png"],
+)
+def test_public_addresses_are_not(url: str) -> None:
+    """What anybody can reach is outside."""
+    assert not is_nearby(url)
 
 
 def test_a_permission_is_for_three_kinds() -> None:
@@ -127,7 +170,7 @@ prepare_engine(), prepare_engine()
 print(os.environ["QTWEBENGINE_CHROMIUM_FLAGS"])
 """
     flags = run(program, QTWEBENGINE_CHROMIUM_FLAGS="--mine --no-pings")
-    assert flags.startswith('--mine --no-pings --host-resolver-rules="MAP * ~NOTFOUND" ')
+    assert flags.startswith('--log-level=3 --mine --no-pings --host-resolver-rules="MAP * ~NOTFOUND" ')
     assert flags.count("--host-resolver-rules") == flags.count("--no-pings") == 1
 
 
