@@ -50,6 +50,18 @@ def test_model_keeps_the_contract_of_qt_through_other_inspections(qtbot: QtBot, 
     assert model.rowCount() == 0
 
 
+def test_filtered_rows_keep_the_contract_of_qt(view: LinksView, inspect_mail: InspectMail) -> None:
+    """What the filter lets through is a model like any other, while links come, go and are switched below it."""
+    QAbstractItemModelTester(view.table.model(), QAbstractItemModelTester.FailureReportingMode.Fatal)
+    box = view.findChild(QLineEdit, "links_filter")
+    assert isinstance(box, QLineEdit)
+    for text in ("order", "", "nothing at all", "example"):
+        box.setText(text)
+        view.set_inspection(inspect_mail(wishes=Wishes(track_clicks=not text)))
+    view.set_inspection(None)
+    assert view.table.model().rowCount() == 0
+
+
 def test_rows_stand_in_the_order_of_the_source_and_say_why(view: LinksView) -> None:
     """Each link says what becomes of it and why, first in the source first in the table."""
     html, text = ["tracked", "left alone", "tracked", "left alone", "pixel"], ["tracked", "tracked"]
