@@ -131,7 +131,8 @@ class MessageDelegate(QStyledItemDelegate):
         """Draw the size of the HTML and how much of what Gmail shows it takes; without HTML that of the mail."""
         share = summary.html_bytes / CLIP_BYTES
         colour = theme.bad if share > 1 else theme.warn if share > 0.8 else theme.good
-        text = f"{max(round((summary.html_bytes or summary.size_bytes) / 1024), 1)} KB"
+        kilobytes = max(round((summary.html_bytes or summary.size_bytes) / 1024), 1)
+        text = f"{kilobytes} KB" if kilobytes < 1024 else f"{kilobytes / 1024:.0f} MB"
         painter.setFont(font)
         painter.setPen(QColor(colour if share > 0.8 else theme.muted))
         width = max(QFontMetrics(font).horizontalAdvance(text), QFontMetrics(font).horizontalAdvance("88 KB"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -15,6 +16,7 @@ from mailnod.settings import Settings
 from mailnod.store.base import Store
 from mailnod.store.sqlite import SQLiteStore
 from mailnod.tokens import Keyring
+from mailnod_desktop.models.plain import capitalise
 from mailnod_desktop.preferences import Preferences
 from mailnod_desktop.services.deliveries import list_deliveries
 from mailnod_desktop.services.demo import Demo, make_demo
@@ -117,11 +119,13 @@ class Opener(QObject):
                 raise Cancelled
             return mails
 
-        self._tasks.start("database", look, lambda mails: self._take_database(path, store, mails), self._refuse)
+        self._tasks.start(
+            "database", look, lambda mails: self._take_database(path, store, mails), partial(self._refuse, path)
+        )
 
     def open_demo(self) -> None:
         """Open example mails, and a store that is filled for them."""
-        self._tasks.start("demo", lambda _: make_demo(self._scratch), self._take_demo, self._refuse)
+        self._tasks.start("demo", lambda _: make_demo(self._scratch), self._take_demo, partial(self._refuse, None))
 
     def close(self) -> None:
         """Close the store, once nobody reads it any more."""
@@ -158,11 +162,12 @@ class Opener(QObject):
         self.mails_opened.emit(list(demo.mails))
         self.open_database(demo.database)
 
-    def _refuse(self, error: Exception) -> None:
-        if isinstance(error, TrackError | OSError):
-            self.problem.emit(str(error))
-        else:
-            self.problem.emit(self.tr("That cannot be opened: {}").format(error))
+    def _refuse(self, path: Path | None, error: Exception) -> None:
+        text = str(error)
+        if not isinstance(error, TrackError | OSError):
+            text = self.tr("That cannot be opened: {}").format(error)
+        # A message of the store does not always say which file it is about.
+        self.problem.emit(capitalise(text) if path is None or str(path) in text else f"{path.name}: {text}")
 
 
 def _is_database(path: Path) -> bool:

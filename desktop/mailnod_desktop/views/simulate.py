@@ -154,7 +154,7 @@ class SimulatePanel(QWidget):
             folder.save(record(steps, name=name, about=about))
             return folder.load()
 
-        self._tasks.start("simulate.scenarios", save, self._take_scenarios, self._complain)
+        self._tasks.start("simulate.scenarios", save, partial(self._take_saved, name), self._complain)
 
     def remove_scenario(self, scenario: Scenario) -> None:
         """Remove a saved scenario."""
@@ -202,6 +202,13 @@ class SimulatePanel(QWidget):
         self.form.set_scenarios(self._saved)
         if problems:
             self.problem.emit(self.tr("Some saved scenarios cannot be read:") + "\n" + "\n".join(problems))
+
+    def _take_saved(self, name: str, found: tuple[list[Scenario], list[str]]) -> None:
+        """Choose what was saved, which also says that it was."""
+        self._take_scenarios(found)
+        for scenario in self._saved:
+            if scenario.name == name:
+                self.form.choose(scenario)
 
     def _complain(self, error: Exception) -> None:
         self.problem.emit(str(error) if isinstance(error, ScenarioError) else repr(error))

@@ -21,6 +21,8 @@ FETCH_SCHEMES = {"mailnod-http": "http", "mailnod-https": "https"}
 
 _FLAGS_VARIABLE = "QTWEBENGINE_CHROMIUM_FLAGS"
 _SANDBOX_VARIABLE = "QTWEBENGINE_DISABLE_SANDBOX"
+#: Chromium complains about what a desktop lacks, such as a bus, although nothing here needs it.
+_QUIET = "--log-level=3"
 # The first alone keeps every connection from being made; the others spare the attempts.
 _FLAGS = (
     '--host-resolver-rules="MAP * ~NOTFOUND"',
@@ -75,7 +77,9 @@ def prepare_engine() -> str | None:
         return problem
     present = os.environ.get(_FLAGS_VARIABLE, "")
     missing = [flag for flag in _FLAGS if flag not in present]
-    os.environ[_FLAGS_VARIABLE] = " ".join([present, *missing]).strip()
+    # Whoever wants to read Chromium's log can have it.
+    quiet = "" if "--log-level" in present else _QUIET
+    os.environ[_FLAGS_VARIABLE] = " ".join(filter(None, [quiet, present, *missing]))
     if hasattr(os, "geteuid") and os.geteuid() == 0 and _SANDBOX_VARIABLE not in os.environ:
         # Chromium ends the whole process otherwise.
         os.environ[_SANDBOX_VARIABLE] = "1"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import smtplib
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -334,6 +336,16 @@ def test_simulated_events_lead_back_to_those_of_the_database(
     assert window.events.path == window.simulate.database
     window.actions_.actions["opened"].trigger()
     assert window.events.path == demo.database
+
+
+def test_a_database_that_cannot_be_shown_is_named(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    """What is said about a file that is no store of ours says which one is meant."""
+    foreign = tmp_path / "foreign.db"
+    with closing(sqlite3.connect(foreign)) as connection:
+        connection.execute("CREATE TABLE anything (value)")
+    with qtbot.waitSignal(window.opener.problem, timeout=LIMIT_MS) as said:
+        window.opener.open_database(foreign)
+    assert said.args[0].startswith("foreign.db: the database belongs to another program")
 
 
 def test_palette_tells_mails_apart(window: MainWindow, qtbot: QtBot, demo: Demo) -> None:
