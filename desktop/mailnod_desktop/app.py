@@ -93,8 +93,10 @@ def _run(
         window.show()
         # The window is seen before anything is read.
         QTimer.singleShot(0, lambda: window.begin(files, database=database, catch=catch, demo=demo))
-        # Python sees a Ctrl-C of the terminal only while it runs.
-        signal.signal(signal.SIGINT, lambda *_: window.close())
+        # However the program is told to end, nothing of what was simulated stays behind.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: window.close())
+        # Python sees a signal only while it runs.
         pulse = QTimer()
         pulse.timeout.connect(lambda: None)
         pulse.start(250)
