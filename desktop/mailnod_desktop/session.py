@@ -36,7 +36,8 @@ class Session(QObject):
         super().__init__(parent)
         self._tasks = tasks
         self._rewriter = rewriter
-        self._mail: Mail | None = None
+        self._key: str | None = None
+        self._fetch: Callable[[], Mail] | None = None
         self._wishes: dict[str, Wishes] = {}
         self._parsed: OrderedDict[str, Parsed] = OrderedDict()
         #: What tracking makes of the chosen mail; None until that is known.
@@ -48,9 +49,9 @@ class Session(QObject):
         return self._rewriter
 
     @property
-    def mail(self) -> Mail | None:
-        """The chosen mail."""
-        return self._mail
+    def key(self) -> str | None:
+        """Which mail is chosen."""
+        return self._key
 
     def get_wishes(self, key: str) -> Wishes:
         """Return how a mail is to be rewritten; as its route says where nobody wished anything."""
@@ -61,37 +62,42 @@ class Session(QObject):
         self._rewriter = rewriter
         self.refresh()
 
-    def choose(self, mail: Mail | None) -> None:
-        """Show another mail, or none."""
-        if mail is None or self._mail is None or mail.key != self._mail.key:
+    def choose(self, key: str, fetch: Callable[[], Mail]) -> None:
+        """Show another mail.
+
+        :param fetch: called in another thread, because a mail may lie in a file of any size.
+        """
+        if key != self._key:
             # What is still shown is about another mail: nothing may be saved or changed by it.
             self.inspection = None
-        self._mail = mail
-        if mail is None:
-            self._tasks.cancel("inspect")
-            self.inspected.emit(None)
-            return
+        self._key, self._fetch = key, fetch
         self.started.emit()
         self.refresh()
+
+    def clear(self) -> None:
+        """Show no mail."""
+        self._tasks.cancel("inspect")
+        self._key = self._fetch = self.inspection = None
+        self.inspected.emit(None)
 
     def set_wishes(self, key: str, wishes: Wishes) -> None:
         """Rewrite a mail in another way, at once where it is the chosen one."""
         self._wishes[key] = wishes
-        if self._mail is not None and self._mail.key == key:
+        if self._key == key:
             self.refresh()
 
     def forget(self, key: str) -> None:
         """Drop what is kept of a mail that was removed."""
         self._wishes.pop(key, None)
         self._parsed.pop(key, None)
-        if self._mail is not None and self._mail.key == key:
-            self.choose(None)
+        if self._key == key:
+            self.clear()
 
     def refresh(self) -> None:
         """Rewrite the chosen mail once more."""
-        if self._mail is None:
+        if self._key is None or self._fetch is None:
             return
-        work = _make_work(self._mail, self._parsed.get(self._mail.key), self.get_wishes(self._mail.key), self._rewriter)
+        work = _make_work(self._fetch, self._parsed.get(self._key), self.get_wishes(self._key), self._rewriter)
         self._tasks.start("inspect", work, self._take, self._fail)
 
     def _take(self, inspection: Inspection) -> None:
@@ -112,9 +118,12 @@ class Session(QObject):
 
 
 def _make_work(
-    mail: Mail, parsed: Parsed | None, wishes: Wishes, rewriter: Rewriter
+    fetch: Callable[[], Mail], parsed: Parsed | None, wishes: Wishes, rewriter: Rewriter
 ) -> Callable[[threading.Event], Inspection]:
     def work(_: threading.Event) -> Inspection:
-        return rewriter.inspect(parse(mail) if parsed is None else parsed, wishes)
+        mail = fetch()
+        # Its file may have been opened once more, with something else in it.
+        known = parsed if parsed is not None and parsed.mail == mail else None
+        return rewriter.inspect(known or parse(mail), wishes)
 
     return work

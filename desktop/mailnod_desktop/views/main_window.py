@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -32,6 +32,7 @@ from mailnod_desktop.views.catching import CatcherBridge
 from mailnod_desktop.views.event_area import EventArea
 from mailnod_desktop.views.mail_area import MailArea
 from mailnod_desktop.views.messages import MessagesView
+from mailnod_desktop.views.no_title import NoTitle
 from mailnod_desktop.views.opening import Opener
 from mailnod_desktop.views.overrides import OverridesPanel
 from mailnod_desktop.views.simulate import SimulatePanel
@@ -124,10 +125,10 @@ class MainWindow(QMainWindow):
 
     def change_wishes(self, text: str, **changes: object) -> None:
         """Rewrite the chosen mail in another way, so that it can be undone."""
-        mail = self.session.mail
-        if mail is not None:
+        key = self.session.key
+        if key is not None:
             # Which fields there are is the dataclass's own matter.
-            self._push(text, replace(self.session.get_wishes(mail.key), **changes))  # type: ignore[arg-type]
+            self._push(text, replace(self.session.get_wishes(key), **changes))  # type: ignore[arg-type]
 
     def reset_wishes(self) -> None:
         """Rewrite the chosen mail as its route says."""
@@ -158,7 +159,7 @@ class MainWindow(QMainWindow):
             self.docks[name].raise_()
         for name in ("overrides", "simulate", "events", "metrics"):
             # Their tabs name them already.
-            self.docks[name].setTitleBarWidget(_NoTitle())
+            self.docks[name].setTitleBarWidget(NoTitle())
         sizes = {"messages": 280, "overrides": 300, "events": 900, "details": 420}
         self.resizeDocks([self.docks[name] for name in sizes], list(sizes.values()), Qt.Orientation.Horizontal)
         self.resizeDocks([self.docks["events"]], [330], Qt.Orientation.Vertical)
@@ -219,11 +220,18 @@ class MainWindow(QMainWindow):
     # -- what happens -------------------------------------------------------------------------------------------------
 
     def _choose(self, key: str) -> None:
-        self.session.choose(self.messages.get_mail(key) if key else None)
+        if key:
+            self.session.choose(key, self.messages.make_fetch(key))
+        else:
+            self.session.clear()
 
     def _add_mails(self, mails: list[Mail]) -> None:
         first = self.messages.current_key() is None
         self.messages.add_mails(mails)
+        for mail in mails:
+            if mail.key == self.session.key:
+                # Its file was opened once more.
+                self._choose(mail.key)
         if first and mails:
             self.messages.select(mails[0].key)
             if not isinstance(self.focusWidget(), QLineEdit):
@@ -238,10 +246,10 @@ class MainWindow(QMainWindow):
             self.session.forget(key)
 
     def _push(self, text: str, wishes: Wishes) -> None:
-        mail = self.session.mail
+        key = self.session.key
         # Until the chosen mail is shown, the switches are those of the one before.
-        if mail is not None and self.session.inspection is not None:
-            self.stack.push_wishes(mail.key, self.session.get_wishes(mail.key), wishes, text)
+        if key is not None and self.session.inspection is not None:
+            self.stack.push_wishes(key, self.session.get_wishes(key), wishes, text)
 
     def _refuse(self, refused: frozenset[tuple[int, int]]) -> None:
         self.change_wishes("", refused=refused)
@@ -381,15 +389,3 @@ class MainWindow(QMainWindow):
         self.tasks.close()
         self.mail.preview.close_pages()
         super().closeEvent(event)
-
-
-class _NoTitle(QWidget):
-    """The title bar of a dock that has none."""
-
-    def sizeHint(self) -> QSize:
-        """Take no room; an invalid size, as an empty widget has, would count as a negative one."""
-        return QSize(0, 0)
-
-    def minimumSizeHint(self) -> QSize:
-        """Take no room."""
-        return QSize(0, 0)

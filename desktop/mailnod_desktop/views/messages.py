@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from mailnod_desktop.theme import get_theme, icon
 from mailnod_desktop.views.message_list import MessageList
 from mailnod_desktop.views.message_menu import MessageMenu
 from mailnod_desktop.views.message_search import MessageSearch
-from mailnod_desktop.views.messages_empty import HOST, NoMessages
+from mailnod_desktop.views.messages_empty import HOST, NoMatch, NoMessages
 
 __all__ = ["MessagesView"]
 
@@ -68,7 +68,8 @@ class MessagesView(QWidget):
         self.list.verticalScrollBar().valueChanged.connect(self._look_soon)
         self._nothing = NoMessages()
         self._nothing.catch_requested.connect(self.catch_requested)
-        self._unmatched = self._make_unmatched()
+        self._unmatched = NoMatch()
+        self._unmatched.all_requested.connect(self.clear_filter)
         self._count = QLabel()
         self._count.setProperty("muted", True)
         self._catch = QToolButton()
@@ -146,13 +147,17 @@ class MessagesView(QWidget):
 
         :raises KeyError: it is not on the list.
         """
+        return self.make_fetch(key)()
+
+    def make_fetch(self, key: str) -> Callable[[], Mail]:
+        """Return what gets a mail as :meth:`get_mail` does, in any thread.
+
+        :raises KeyError: it is not on the list.
+        """
         entry = self.model.get(key)
         if entry is None:
             raise KeyError(key)
-        try:
-            return entry.fetch()
-        except (OSError, IndexError):
-            return Mail(key=key, name=entry.name, origin=entry.source.origin, data=b"")
+        return partial(_fetch, entry)
 
     def set_catching(self, port: int | None) -> None:
         """Show where mail is caught; None where it is not."""
@@ -341,21 +346,6 @@ class MessagesView(QWidget):
 
     # -- how it is put together ---------------------------------------------------------------------------------------
 
-    def _make_unmatched(self) -> QWidget:
-        page = QWidget()
-        column = QVBoxLayout(page)
-        label = QLabel(self.tr("No mail matches."))
-        label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        label.setProperty("muted", True)
-        clear = QToolButton()
-        clear.setText(self.tr("Show all mails"))
-        clear.clicked.connect(self.clear_filter)
-        column.addStretch(1)
-        column.addWidget(label)
-        column.addWidget(clear, alignment=Qt.AlignmentFlag.AlignHCenter)
-        column.addStretch(2)
-        return page
-
     def _lay_out(self) -> None:
         self._pages = QStackedWidget()
         for page in (self._nothing, self.list, self._unmatched):
@@ -378,6 +368,13 @@ class MessagesView(QWidget):
         on = self._port is not None
         self._catch.setIcon(icon("email-arrow-left-outline", theme.good if on else theme.muted))
         self.list.viewport().update()
+
+
+def _fetch(entry: Entry) -> Mail:
+    try:
+        return entry.fetch()
+    except (OSError, IndexError):
+        return Mail(key=entry.key, name=entry.name, origin=entry.source.origin, data=b"")
 
 
 def _return(mail: Mail) -> Mail:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from mailnod_desktop.services.model import CATCHER_PORT
 from mailnod_desktop.theme import get_theme, icon, make_mono_font
 
-__all__ = ["NoMessages"]
+__all__ = ["HOST", "NoMatch", "NoMessages"]
 
 HOST = "127.0.0.1"
 
@@ -151,6 +151,24 @@ class NoMessages(QScrollArea):
         row.addStretch(1)
         row.addWidget(self._copy)
         return row
+
+
+class NoMatch(QWidget):
+    """Says that no mail holds what is looked for."""
+
+    #: Every mail is to be shown again.
+    all_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        clear = QToolButton()
+        clear.setText(self.tr("Show all mails"))
+        clear.clicked.connect(self.all_requested)
+        column = QVBoxLayout(self)
+        column.addStretch(1)
+        column.addWidget(_make_label(self.tr("No mail matches."), muted=True))
+        column.addWidget(clear, alignment=Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(2)
 
 
 def _make_label(text: str, *, muted: bool = False, heading: bool = False) -> QLabel:

@@ -394,8 +394,27 @@ def test_mail_that_cannot_be_shown_is_said(window: MainWindow, qtbot: QtBot) -> 
     """What fails behind the scene is said, and the mail before it is not shown in its place."""
     window._add_mails([Mail(key="one", name="one.html", origin="file", form="html", data=b"<p>One</p>")])
     qtbot.waitUntil(lambda: window.session.inspection is not None, timeout=LIMIT_MS)
-    broken = Mail(key="two", name="two.html", origin="file", form="html", data=None)  # type: ignore[arg-type]
-    with qtbot.waitSignal(window.session.problem, timeout=10_000):
-        window.session.choose(broken)
+
+    def fail() -> Mail:
+        raise RuntimeError("no mail")
+
+    with qtbot.waitSignal(window.session.problem, timeout=LIMIT_MS) as said:
+        window.session.choose("two", fail)
+    assert said.args == ["This mail cannot be shown: no mail"]
     assert window.session.inspection is None
     assert window.mail.inspection is None
+
+
+def test_file_that_is_opened_once_more_is_read_anew(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    """Who renders a template again and opens it again sees what is in it now."""
+    file = tmp_path / "mail.html"
+    for text in ("before", "after"):
+        file.write_text(f"<p>{text}</p>", encoding="utf-8")
+        window.opener.open_files([file])
+
+        def shows(text: str = text) -> bool:
+            inspection = window.session.inspection
+            return inspection is not None and text in inspection.bodies[0].original
+
+        qtbot.waitUntil(shows, timeout=LIMIT_MS)
+    assert window.messages.model.rowCount() == 1
