@@ -219,7 +219,12 @@ class Browser:
         for start in range(0, len(asked), _MOST):
             with self._read() as connection:
                 found = connection.execute(_ROWS, (json.dumps(asked[start : start + _MOST]),)).fetchall()
-            rows += map(_read_row, found)
+            try:
+                rows += map(_read_row, found)
+            except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+                raise StoreUnavailableError(
+                    f"the database {str(self.path)!r} holds what Mailnod never writes ({error}); it is damaged"
+                ) from error
         return rows
 
     def count(self, filter: EventFilter, *, stop: Callable[[], bool] = lambda: False) -> int:

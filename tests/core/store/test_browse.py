@@ -172,6 +172,24 @@ def test_missing_foreign_and_older_files_are_told_apart(tmp_path: Path) -> None:
         Browser(tmp_path).get_state()
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [("verdicts", "reason_codes", "x"), ("verdicts", "classification", "x"), ("observations", "id", "x")],
+)
+def test_rows_that_nobody_could_have_written_are_told(
+    store: SQLiteStore, browser: Browser, database: Path, table: str, column: str, value: object
+) -> None:
+    """A file that was damaged or prepared is said to be, whatever stands in it."""
+    fill(store, random.Random(1))
+    slots = browser.find_part(EventFilter()).slots
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("DROP TRIGGER observations_stay")
+        connection.execute(f"UPDATE {table} SET {column} = ?", (value,))
+    with pytest.raises(StoreUnavailableError, match="never writes"):
+        browser.get_rows(slots)
+
+
 def test_locked_store_is_told(store: SQLiteStore, browser: Browser, database: Path) -> None:
     """A file that another process holds for itself alone is said to be locked, and to be tried again."""
     store.close()
