@@ -182,6 +182,8 @@ class _Targets:
 
     def __init__(self, inspection: Inspection, link: LinkRow | None) -> None:
         if inspection.token is None:
+            if inspection.as_sent:
+                raise SimulationError(" ".join(inspection.unknown))
             why = inspection.error or "; ".join(inspection.decision.reasons) or "nothing is tracked"
             raise SimulationError(f"This mail leaves as it came, so there is nothing to ask for: {why}.")
         rows = [row for row in inspection.links if row.tracked and row.tracked_url]

@@ -14,6 +14,7 @@ from mailnod.model import ConsentState, Override, Route
 from mailnod.send.override import read_headers
 from mailnod_desktop.models.plain import make_tooltip, make_visible, shorten
 from mailnod_desktop.services.model import Inspection, Wishes
+from mailnod_desktop.views.bodiless import knows_text
 from mailnod_desktop.views.controls import ChoiceBox, IconButton, make_label
 from mailnod_desktop.views.overrides_outcome import Outcome
 from mailnod_desktop.views.wishes_stack import describe_change
@@ -99,6 +100,9 @@ class OverridesPanel(QScrollArea):
         fields = () if inspection is None else inspection.parsed.headers
         self._header = read_headers(fields) or Override()
         self._show()
+        for combo in self._combos.values():
+            # What is not there cannot be rewritten in another way.
+            combo.setEnabled(inspection is None or knows_text(inspection))
         self._outcome.set_inspection(inspection)
 
     def _make_form(self) -> QFormLayout:

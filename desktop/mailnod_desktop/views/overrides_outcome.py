@@ -13,6 +13,7 @@ from mailnod_desktop.models.plain import capitalise, make_visible, shorten
 from mailnod_desktop.models.tokens import read_token
 from mailnod_desktop.services.model import Inspection
 from mailnod_desktop.theme import get_theme
+from mailnod_desktop.views.bodiless import knows_text
 from mailnod_desktop.views.controls import IconTool, WarningLabel, make_label
 from mailnod_desktop.views.pills import draw_pill
 from mailnod_desktop.views.tables import make_source_font
@@ -140,7 +141,8 @@ class Outcome(QWidget):
         for label in (self._valid, self._key):
             self._form.setRowVisible(label, facts is not None)
         if facts is None:
-            self._token.setText(self.tr("none: nothing is tracked"))
+            known = knows_text(inspection)
+            self._token.setText(self.tr("none: nothing is tracked") if known else self.tr("not recorded"))
             return
         self._token.setText(shorten(self._full_token, _TOKEN_CHARS))
         last = (facts.expires_at - timedelta(days=1)).date()
@@ -166,7 +168,7 @@ class Outcome(QWidget):
                     self.tr("{place}, at 0x{offset:04X}").format(place=places[plan.pixel], offset=row.offset)
                     + (self.tr(" of body {number}").format(number=row.body + 1) if len(inspection.bodies) > 1 else "")
                 )
-        return "\n".join(said) or self.tr("none")
+        return "\n".join(said) or (self.tr("none") if knows_text(inspection) else self.tr("not recorded"))
 
 
 class _Pill(QWidget):

@@ -11,8 +11,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-from mailnod.model import ConsentState
-from mailnod_desktop.services.model import Inspection, Wishes
+from mailnod.model import ConsentState, Decision, Mode
+from mailnod_desktop.services.model import Inspection, Mail, Wishes
+from mailnod_desktop.services.parsing import parse
 from mailnod_desktop.services.rewriting import Rewriter
 from mailnod_desktop.views.overrides import OverridesPanel
 from mailnod_desktop.views.wishes_stack import WishesStack, describe_change
@@ -152,6 +153,16 @@ def test_nothing_changed_is_no_step() -> None:
     stack = WishesStack()
     stack.push_wishes("one", Wishes(), Wishes())
     assert (stack.count(), describe_change(Wishes(), Wishes())) == (0, "")
+
+
+def test_recorded_mail_cannot_be_rewritten(panel: OverridesPanel, rewriter: Rewriter) -> None:
+    """Of a delivery whose text nobody has kept, the panel says what was decided, and offers nothing to change."""
+    recorded = Decision(opens=Mode.INDIVIDUAL, clicks=Mode.NONE, route="news", reasons=("route 'news': opens on",))
+    mail = Mail(key="one", name="one", origin="store", data=b"Subject: One\r\n\r\n", recorded=recorded)
+    panel.set_inspection(rewriter.inspect(parse(mail), Wishes()))
+    assert panel.outcome.sentences[1] == "Route 'news': opens on."
+    assert panel.outcome.pixel_text == "not recorded"
+    assert not panel.get_combo("route").isEnabled()
 
 
 def test_mail_that_was_sent_says_what_cannot_be_known(panel: OverridesPanel, inspect_mail: InspectMail) -> None:
