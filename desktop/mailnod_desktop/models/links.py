@@ -228,9 +228,14 @@ class LinksModel(QAbstractTableModel):
             self._rows.insert(number, row)
             self.endInsertRows()
         self._rows = rows
-        for number, row in enumerate(rows):
-            if before.get(identify(row), row) != row or self._get_switch(row) in switched:
-                self.dataChanged.emit(self.index(number, 0), self.index(number, len(LinkColumn) - 1))
+        changed = [
+            number
+            for number, row in enumerate(rows)
+            if before.get(identify(row), row) != row or self._get_switch(row) in switched
+        ]
+        if changed:
+            # Once: each signal costs more than the rows between that are the same.
+            self.dataChanged.emit(self.index(changed[0], 0), self.index(changed[-1], len(LinkColumn) - 1))
 
     def _get_switch(self, row: LinkRow) -> tuple[int, int] | None:
         return (row.body, row.link.index) if row.switchable and row.link is not None else None

@@ -1,14 +1,16 @@
-"""Buttons, fields and labels that follow the theme while the window is open."""
+"""Buttons, fields and labels that follow the theme while the window is open, and how views are laid out of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QToolButton
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from mailnod_desktop.theme import get_theme, icon
 
-__all__ = ["ChoiceBox", "FilterBox", "IconButton", "IconTool", "WarningLabel", "make_label"]
+__all__ = ["ChoiceBox", "FilterBox", "IconButton", "IconTool", "WarningLabel", "lay_out_below_bar", "make_label"]
 
 
 class ChoiceBox(QComboBox):
@@ -120,3 +122,25 @@ def make_label(text: str = "", *, muted: bool = False, heading: bool = False, wr
     label.setProperty("muted", muted)
     label.setProperty("heading", heading)
     return label
+
+
+def lay_out_below_bar(
+    view: QWidget, content: QWidget, *, wide: Sequence[QWidget], narrow: Sequence[QWidget] = ()
+) -> None:
+    """Lay a view out as what it shows, below a bar.
+
+    :param wide: what stands first in the bar, and shares its room.
+    :param narrow: what stands behind that, as wide as it needs.
+    """
+    bar = QHBoxLayout()
+    bar.setContentsMargins(8, 5, 8, 5)
+    bar.setSpacing(8)
+    for widget in wide:
+        bar.addWidget(widget, 1)
+    for widget in narrow:
+        bar.addWidget(widget)
+    layout = QVBoxLayout(view)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    layout.addLayout(bar)
+    layout.addWidget(content)

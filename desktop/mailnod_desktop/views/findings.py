@@ -16,7 +16,7 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QGuiApplication, QMouseEvent, QPainter
-from PySide6.QtWidgets import QHBoxLayout, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from mailnod_desktop.models.findings import FINDING_ROLE, SEVERITIES, FindingsModel
 from mailnod_desktop.models.plain import make_visible, shorten
@@ -24,7 +24,7 @@ from mailnod_desktop.models.words import WordsFilter
 from mailnod_desktop.services.model import Finding, Inspection, Severity
 from mailnod_desktop.theme import Theme, get_theme, icon, make_mono_font
 from mailnod_desktop.views.bodiless import explain_no_html, knows_text
-from mailnod_desktop.views.controls import FilterBox, make_label
+from mailnod_desktop.views.controls import FilterBox, lay_out_below_bar, make_label
 from mailnod_desktop.views.pills import draw_pill
 from mailnod_desktop.views.tables import HintList
 
@@ -63,16 +63,7 @@ class FindingsView(QWidget):
         delegate = _FindingDelegate(self._model, self._list)
         self._list.setItemDelegate(delegate)
         self._list.setMouseTracking(True)
-        top = QHBoxLayout()
-        top.setContentsMargins(8, 5, 8, 5)
-        top.setSpacing(8)
-        top.addWidget(self._counts, 1)
-        top.addWidget(self._filter, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(top)
-        layout.addWidget(self._list)
+        lay_out_below_bar(self, self._list, wide=(self._counts, self._filter))
         self._filter.textChanged.connect(self._shown.set_text)
         self._list.chosen.connect(self._choose)
         self._list.copy_requested.connect(self._copy)

@@ -7,17 +7,15 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
-    QHBoxLayout,
     QPlainTextEdit,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
 from mailnod_desktop.models.headers import HeaderColumn, HeadersModel, read_raw_head
 from mailnod_desktop.models.words import WordsFilter
 from mailnod_desktop.services.model import Inspection
-from mailnod_desktop.views.controls import FilterBox, IconButton, make_label
+from mailnod_desktop.views.controls import FilterBox, IconButton, lay_out_below_bar, make_label
 from mailnod_desktop.views.tables import HintTable, StateDelegate, make_source_font, remember_columns, set_widths
 
 __all__ = ["HeadersView"]
@@ -51,17 +49,7 @@ class HeadersView(QWidget):
         self._pages.addWidget(self._raw)
         self._set_up_table()
         remember_columns(settings, self._table)
-        top = QHBoxLayout()
-        top.setContentsMargins(8, 5, 8, 5)
-        top.setSpacing(8)
-        top.addWidget(self._counts, 1)
-        top.addWidget(self._filter, 1)
-        top.addWidget(self._source)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(top)
-        layout.addWidget(self._pages)
+        lay_out_below_bar(self, self._pages, wide=(self._counts, self._filter), narrow=(self._source,))
         self._filter.textChanged.connect(self._shown.set_text)
         self._source.toggled.connect(self._switch_source)
         self.set_inspection(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPoint, QSettings, Qt, Signal
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QMenu, QWidget
 
 from mailnod_desktop.models.links import LinkColumn, LinksModel
 from mailnod_desktop.models.words import WordsFilter
@@ -12,7 +12,7 @@ from mailnod_desktop.services.model import Inspection, LinkRow
 from mailnod_desktop.theme import icon
 from mailnod_desktop.views.bodiless import explain_no_html, knows_text
 from mailnod_desktop.views.checks import CheckDelegate
-from mailnod_desktop.views.controls import FilterBox, make_label
+from mailnod_desktop.views.controls import FilterBox, lay_out_below_bar, make_label
 from mailnod_desktop.views.tables import HintTable, MonoDelegate, StateDelegate, remember_columns, set_widths
 
 __all__ = ["LinksView"]
@@ -46,16 +46,7 @@ class LinksView(QWidget):
         self._table = HintTable("links_table", self.tr("Links of the mail"))
         self._set_up_table()
         remember_columns(settings, self._table)
-        top = QHBoxLayout()
-        top.setContentsMargins(8, 5, 8, 5)
-        top.setSpacing(8)
-        top.addWidget(self._counts, 1)
-        top.addWidget(self._filter, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(top)
-        layout.addWidget(self._table)
+        lay_out_below_bar(self, self._table, wide=(self._counts, self._filter))
         self._filter.textChanged.connect(self._apply_filter)
         self._model.refused_changed.connect(self.refused_changed)
         self._model.refused_changed.connect(self._describe)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QSettings, Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QWidget
 
 from mailnod_desktop.models.mime import MimeColumn, MimeModel, suggest_filename
 from mailnod_desktop.models.plain import format_bytes
 from mailnod_desktop.services.model import Inspection, MimeNode
-from mailnod_desktop.views.controls import IconButton, make_label
+from mailnod_desktop.views.controls import IconButton, lay_out_below_bar, make_label
 from mailnod_desktop.views.mime_part import PartPreview
 from mailnod_desktop.views.tables import HintTree, StateDelegate, remember_columns, set_widths
 
@@ -44,16 +44,7 @@ class MimeView(QWidget):
         splitter.addWidget(self._preview)
         splitter.setStretchFactor(0, 2)
         splitter.setStretchFactor(1, 3)
-        top = QHBoxLayout()
-        top.setContentsMargins(8, 5, 8, 5)
-        top.setSpacing(8)
-        top.addWidget(self._counts, 1)
-        top.addWidget(self._save)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(top)
-        layout.addWidget(splitter)
+        lay_out_below_bar(self, splitter, wide=(self._counts,), narrow=(self._save,))
         self._tree.selectionModel().currentRowChanged.connect(self._show_part)
         self._tree.copy_requested.connect(self._copy)
         self._save.clicked.connect(self._ask_to_save)

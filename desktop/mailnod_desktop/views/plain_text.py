@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import (
     QFrame,
-    QHBoxLayout,
     QPlainTextEdit,
     QSplitter,
     QTextEdit,
@@ -20,7 +19,7 @@ from mailnod_desktop.models.plain import make_visible
 from mailnod_desktop.services.model import Inspection
 from mailnod_desktop.theme import get_theme
 from mailnod_desktop.views.bodiless import explain_no_html, knows_text
-from mailnod_desktop.views.controls import IconButton, make_label
+from mailnod_desktop.views.controls import IconButton, lay_out_below_bar, make_label
 from mailnod_desktop.views.tables import make_source_font
 
 __all__ = ["PlainTextView"]
@@ -45,16 +44,7 @@ class PlainTextView(QWidget):
         self._splitter.setChildrenCollapsible(False)
         self._splitter.addWidget(self._original)
         self._splitter.addWidget(self._rewritten)
-        top = QHBoxLayout()
-        top.setContentsMargins(8, 5, 8, 5)
-        top.setSpacing(8)
-        top.addWidget(self._counts, 1)
-        top.addWidget(self._copy)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(top)
-        layout.addWidget(self._splitter)
+        lay_out_below_bar(self, self._splitter, wide=(self._counts,), narrow=(self._copy,))
         self._leaving = ""
         self._copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._leaving))
         self.set_inspection(None)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QSettings, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from mailnod_desktop.models.recipients import RecipientColumn, RecipientsModel
 from mailnod_desktop.models.words import WordsFilter
 from mailnod_desktop.services.model import Inspection
-from mailnod_desktop.views.controls import FilterBox, IconButton, make_label
+from mailnod_desktop.views.controls import FilterBox, IconButton, lay_out_below_bar, make_label
 from mailnod_desktop.views.tables import HintTable, MonoDelegate, StateDelegate, remember_columns, set_widths
 
 __all__ = ["RecipientsView"]
@@ -44,18 +44,7 @@ class RecipientsView(QWidget):
         self._table.make_sortable()
         set_widths(self._table, (32, 22, 13, 16, 36, 40))
         remember_columns(settings, self._table)
-        top = QHBoxLayout()
-        top.setContentsMargins(8, 5, 8, 5)
-        top.setSpacing(8)
-        top.addWidget(self._counts, 1)
-        top.addWidget(self._filter, 1)
-        top.addWidget(self._own)
-        top.addWidget(self._shared)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(top)
-        layout.addWidget(self._table)
+        lay_out_below_bar(self, self._table, wide=(self._counts, self._filter), narrow=(self._own, self._shared))
         self._filter.textChanged.connect(self._shown.set_text)
         self._own.clicked.connect(lambda: self._choose(self._table.currentIndex()))
         self._shared.clicked.connect(lambda: self.recipient_chosen.emit(None))

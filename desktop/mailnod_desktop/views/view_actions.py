@@ -20,6 +20,7 @@ __all__ = ["ViewActions"]
 
 #: Widths of screens in CSS pixels; None is as wide as there is room.
 _WIDTHS: dict[str, int | None] = {"desktop": None, "tablet": TABLET_WIDTH, "phone": PHONE_WIDTH}
+_DARK = ("dark-off", "dark-author", "dark-invert")
 
 
 class ViewActions(QObject):
@@ -42,6 +43,9 @@ class ViewActions(QObject):
         self._add_panels()
         self._add_appearances()
         self._restore()
+        if window.mail.preview.problem:
+            for name in ("images", "linked", "marks", *(f"width-{one}" for one in _WIDTHS), *_DARK):
+                actions[name].setEnabled(False)
         window.mail.preview.option_changed.connect(self._follow)
 
     def _add_widths(self) -> None:

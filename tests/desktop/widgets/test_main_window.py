@@ -116,6 +116,7 @@ def test_window_works_without_the_engine(window: MainWindow, qtbot: QtBot, demo:
     """Where HTML cannot be drawn the preview says what is missing, and all else is there."""
     show_demo(window, demo, qtbot)
     assert "WebEngine" in window.mail.preview.problem
+    assert not window.actions_.actions["width-phone"].isEnabled()
     assert window.mail.links.table.model().rowCount() > 0
     for number in range(window.mail.tabs.count()):
         window.show_page(number)
@@ -157,8 +158,9 @@ def test_switches_of_the_preview_are_remembered(window: MainWindow, preferences:
     """Width, images, dark mode, marks and linked scrolling are as they were left, above the panes and in the menu."""
     window.mail.preview.controls.width_chosen.emit(375)
     window.mail.preview.controls.dark_chosen.emit("invert")
-    for name in ("images", "linked", "marks"):
-        window.actions_.actions[name].trigger()
+    window.mail.preview.controls.images_toggled.emit(False)
+    window.mail.preview.controls.linked_toggled.emit(False)
+    window.mail.preview.controls.marks_toggled.emit(True)
     window.close()
     later = MainWindow(settings=Settings.from_mapping({}), keyring=None, preferences=preferences, scratch=tmp_path)
     checked = {action.objectName().removeprefix("action-") for action in later.actions_.actions if action.isChecked()}
