@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -89,7 +89,7 @@ class MainWindow(QMainWindow):
         self.mail.splitter.restoreState(preferences.get_splitter())
         layout = preferences.get_layout()
         if layout is None or not (self.restoreGeometry(layout[0]) and self.restoreState(layout[1])):
-            self.resize(1480, 940)
+            self.resize(QSize(1480, 940).boundedTo(self.screen().availableSize()))
 
     def begin(self, files: Sequence[Path], *, database: Path | None, catch: int | None, demo: bool) -> None:
         """Open what the command line named."""

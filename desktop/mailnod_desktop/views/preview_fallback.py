@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QFrame, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
 from mailnod.html.urls import TrackingBase
@@ -26,8 +26,7 @@ class TextSurface(Surface):
         super().__init__(parent)
         card = QFrame(self)
         card.setObjectName("previewProblem")
-        sign = QLabel(card)
-        sign.setPixmap(icon("image-off-outline").pixmap(28, 28))
+        self._sign = QLabel(card)
         title = QLabel(self.tr("HTML cannot be shown here"), card)
         title.setProperty("heading", True)
         words = QLabel(problem, card)
@@ -37,7 +36,7 @@ class TextSurface(Surface):
         words.setAccessibleName(problem)
         inner = QVBoxLayout(card)
         inner.setContentsMargins(20, 18, 20, 18)
-        for widget in (sign, title, words):
+        for widget in (self._sign, title, words):
             inner.addWidget(widget)
         self._text = QPlainTextEdit(self)
         self._text.setReadOnly(True)
@@ -50,6 +49,17 @@ class TextSurface(Surface):
         layout.setSpacing(0)
         layout.addWidget(card)
         layout.addWidget(self._text, 1)
+
+        self._draw_sign()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw the picture in the colours of another theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_sign"):
+            self._draw_sign()
+
+    def _draw_sign(self) -> None:
+        self._sign.setPixmap(icon("image-off-outline").pixmap(28, 28))
 
     def show_document(self, document: PreviewDocument | None) -> bool:
         """Show the plain text of a document."""
