@@ -110,9 +110,13 @@ def get_resident_mb() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def get_family_mb() -> float:
-    """Return how much memory this process and those that it began have, what they share counted once."""
-    return sum(map(_get_share_kb, _list_family(os.getpid()))) / 1e3
+def get_family_mb(kind: str) -> float:
+    """Return how much memory this process and those that it began have.
+
+    :param kind: as ``/proc/<pid>/smaps_rollup`` calls it; "Pss" divides what is shared with others, "Anonymous" is what
+        was written to and is in no file.
+    """
+    return sum(_get_kb(process, kind) for process in _list_family(os.getpid())) / 1e3
 
 
 def _list_family(process: int) -> Iterator[int]:
@@ -122,9 +126,9 @@ def _list_family(process: int) -> Iterator[int]:
             yield from _list_family(int(child))
 
 
-def _get_share_kb(process: int) -> float:
+def _get_kb(process: int, kind: str) -> float:
     lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    return sum(float(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return sum(float(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))
 
 
 def sum_up(name: str, taken: list[float], *, budget: float | None) -> Iterator[Figure]:
