@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from html import unescape
 from ipaddress import IPv4Address
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from mailnod.collect.collector import Request
@@ -39,6 +41,8 @@ from mailnod_desktop.services.demo_mails import (
 from mailnod_desktop.services.model import Mail
 
 __all__ = ["Demo", "make_demo"]
+
+Step = TypeVar("Step")
 
 _BASE_URL = "https://tidewater.example/t"
 _ROUTES = {
@@ -104,19 +108,22 @@ class _Hit:
     url: str
 
 
-def make_demo(folder: Path, *, now: datetime | None = None) -> Demo:
+def make_demo(folder: Path, *, now: datetime | None = None, stop: threading.Event | None = None) -> Demo:
     """Make the example mails and fill the store for them.
 
     :param folder: the store is made in it.
     :param now: the last moment of it; None is the present.
+    :param stop: set where nobody wants it any more.
     :raises ConfigurationError: there is a demo in the folder already.
     :raises StoreError: the store cannot be written.
+    :raises InterruptedError: it was told to stop.
     """
     database = folder / "tidewater.db"
     if database.exists():
         raise ConfigurationError(f"there is a demo at {str(database)!r} already; name another folder")
     folder.mkdir(parents=True, exist_ok=True)
     now = now or datetime.now(UTC)
+    stop = stop or threading.Event()
     settings = Settings.from_mapping(
         {
             "MAILNOD_BASE_URL": _BASE_URL,
@@ -131,14 +138,22 @@ def make_demo(folder: Path, *, now: datetime | None = None) -> Demo:
     clock = FrozenClock(now - timedelta(days=8))
     with closing(Tracker(settings, clock=clock, load_entry_points=False)) as tracker:
         _ask_readers(tracker, chance)
-        sent = [copy for issue in _list_issues(now) for copy in _send(tracker, clock, issue)]
+        sent = [copy for issue in _watch(_list_issues(now), stop) for copy in _send(tracker, clock, issue)]
         hits = sorted((hit for copy in sent for hit in _act(copy, chance, now)), key=lambda hit: hit.at)
-        _collect(tracker, clock, hits, now)
+        _collect(tracker, clock, hits, now, stop)
     # What is left of it is empty, and would be taken for a host's that has stopped.
     for left in (settings.journal_folder, folder / "spool"):
         shutil.rmtree(left, ignore_errors=True)
     tracked = next(copy for copy in reversed(sent) if copy.delivery and copy.delivery.envelope.campaign == "weekly")
     return Demo(mails=tuple(make_example_mails(now, tracked_html=tracked.parts[0])), database=database)
+
+
+def _watch(steps: Iterable[Step], stop: threading.Event) -> Iterator[Step]:
+    """Yield steps as long as they are wanted."""
+    for step in steps:
+        if stop.is_set():
+            raise InterruptedError("the demo was not wanted any more")
+        yield step
 
 
 def _list_issues(now: datetime) -> Iterator[_Issue]:
@@ -298,10 +313,10 @@ def _find_urls(copy: Prepared, move: Move, chance: random.Random) -> list[str]:
     return [real[min(int(chance.expovariate(0.7)), len(real) - 1)]] if real else []
 
 
-def _collect(tracker: Tracker, clock: FrozenClock, hits: Sequence[_Hit], now: datetime) -> None:
+def _collect(tracker: Tracker, clock: FrozenClock, hits: Sequence[_Hit], now: datetime, stop: threading.Event) -> None:
     """Let the collector read the requests in order, and judge what has settled every few hours."""
     start = clock.now()
-    for _, turn in groupby(hits, key=lambda hit: (hit.at - start) // _TURN):
+    for _, turn in _watch(groupby(hits, key=lambda hit: (hit.at - start) // _TURN), stop):
         found = []
         for hit in turn:
             clock.advance((hit.at - clock.now()).total_seconds())

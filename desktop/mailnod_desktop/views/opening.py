@@ -125,7 +125,8 @@ class Opener(QObject):
 
     def open_demo(self) -> None:
         """Open example mails, and a store that is filled for them."""
-        self._tasks.start("demo", lambda _: make_demo(self._scratch), self._take_demo, partial(self._refuse, None))
+        scratch, refuse = self._scratch, partial(self._refuse, None)
+        self._tasks.start("demo", lambda stop: make_demo(scratch, stop=stop), self._take_demo, refuse)
 
     def close(self) -> None:
         """Close the store, once nobody reads it any more."""

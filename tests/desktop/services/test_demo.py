@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +88,11 @@ def test_a_demo_never_takes_the_place_of_another(demo: Demo) -> None:
     """A folder with a demo in it is left as it is."""
     with pytest.raises(ConfigurationError, match="name another folder"):
         make_demo(demo.database.parent)
+
+
+def test_demo_that_nobody_wants_ends_early(tmp_path: Path) -> None:
+    """A window that is closed while its demo is made need not wait for it, and nothing is written behind its back."""
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(InterruptedError):
+        make_demo(tmp_path, stop=stop)

@@ -370,7 +370,7 @@ def check_schema(connection: psycopg.Connection[Any], *, newest: int = len(MIGRA
     if exact and version < newest:
         raise StoreUnavailableError(
             f"the database has schema {version}, and this Mailnod reads schema {newest}; "
-            "open it once for writing, which brings it up to date"
+            "open it once for writing, as 'mailnod work --once' does, which brings it up to date"
         )
     return version
 
