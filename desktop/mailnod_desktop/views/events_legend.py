@@ -18,7 +18,7 @@ __all__ = ["EventsLegend"]
 _SWATCH = 11
 #: All of them are on nearly always, so that being on is no news.
 _STYLE = """
-QToolButton { padding: 1px 6px; }
+QToolButton { padding: 1px 0; font-size: 8pt; }
 QToolButton:checked:!focus { background: transparent; border: 1px solid transparent; }
 """
 

@@ -162,7 +162,7 @@ class MainWindow(QMainWindow):
             self.docks[name].setTitleBarWidget(NoTitle())
         sizes = {"messages": 280, "overrides": 300, "events": 900, "details": 420}
         self.resizeDocks([self.docks[name] for name in sizes], list(sizes.values()), Qt.Orientation.Horizontal)
-        self.resizeDocks([self.docks["events"]], [330], Qt.Orientation.Vertical)
+        self.resizeDocks([self.docks["events"]], [360], Qt.Orientation.Vertical)
 
     def _make_dock(self, name: str, title: str, widget: QWidget) -> QDockWidget:
         dock = QDockWidget(title, self)
