@@ -39,7 +39,8 @@ class PerProcess(Generic[T]):
 
     def get(self) -> T:
         """Return this process's value."""
-        pid = fork_gate.pid
+        # Asked for each time: some servers, such as uWSGI, fork in C and tell Python nothing of it.
+        pid = os.getpid()
         try:
             return self._made[pid]
         except KeyError:
@@ -121,8 +122,6 @@ class ForkGate:
             self._changed.notify_all()
 
     def _reset(self) -> None:
-        #: The id of this process, which the kernel is asked for once in each and not at every hit.
-        self.pid = os.getpid()
         # It is entered again where garbage is collected while it is held.
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)

@@ -94,6 +94,19 @@ assert status == 0
 assert list_open() == [], "the parent's own connection is closed with its thread"
 """
 
+C_FORK = """
+import ctypes, os
+from mailnod.store.processes import PerProcess
+
+value = PerProcess(object)
+own = value.get()
+pid = ctypes.PyDLL(None).fork()
+if not pid:
+    os._exit(0 if value.get() is not own else 1)
+assert value.get() is own
+os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
 
 def run(script: str, *arguments: str) -> int:
     """Run a script in a process of its own and return how it ended."""
@@ -110,6 +123,11 @@ def test_parent_s_connections_are_left_alone_in_a_child(tmp_path: Path) -> None:
     if sys.platform != "linux":
         pytest.skip("interpreter: needs /proc to see which files are open")
     assert run(IDLE_THREAD, str(tmp_path)) == 0
+
+
+def test_child_of_a_fork_in_c_makes_values_of_its_own() -> None:
+    """A server that forks without telling Python, as uWSGI does, shares no journal and no connection with its child."""
+    assert run(C_FORK) == 0
 
 
 @pytest.fixture
