@@ -17,6 +17,9 @@ from mailnod.model import Recorded, Reply
 
 __all__ = ["make_app", "wrap_app"]
 
+_FORWARDED = b"x-forwarded-for"
+_FORWARDED_BYTES = len(_FORWARDED)
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -117,9 +120,9 @@ def _read_request(path: str, scope: Scope) -> Request:
     client = scope.get("client")
     raw = tuple(map(tuple, scope["headers"]))
     # Behind a proxy this header is another for each reader, and all others are the same for many.
-    forwarded = [value for name, value in raw if name == b"x-forwarded-for"]
+    forwarded = [value for name, value in raw if len(name) == _FORWARDED_BYTES and name.lower() == _FORWARDED]
     if forwarded:
-        raw = tuple([header for header in raw if header[0] != b"x-forwarded-for"])
+        raw = tuple([header for header in raw if header[0].lower() != _FORWARDED])
     headers, known = _read_headers(raw)
     return Request(
         method=scope["method"],

@@ -164,6 +164,16 @@ def test_request_carries_what_the_client_sent() -> None:
     assert (second.method, second.peer) == ("HEAD", None)
 
 
+def test_forwarded_addresses_are_found_in_any_case() -> None:
+    """A server that passes on the names of headers as they came hides no client behind its proxy."""
+    seen = Seen()
+    headers = [(b"X-Forwarded-For", b"198.51.100.1"), (b"Accept", b"*/*"), (b"x-forwarded-for", b"10.0.0.2")]
+    call(make_app(seen), "/o/a.gif", headers=headers)
+    (request,) = seen.requests
+    assert request.forwarded == "198.51.100.1,10.0.0.2"
+    assert list(request.headers) == [("Accept", "*/*")]
+
+
 @pytest.mark.parametrize(("path", "quoted"), [("/c/a?u=x", "/c/a%3Fu%3Dx"), ("/c/ü\udcff", "/c/%C3%BC%3F")])
 def test_decoded_characters_stay_in_the_path(path: str, quoted: str) -> None:
     """A percent-encoded question mark, decoded by the server, does not become a query, and no path is an error."""
