@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from itertools import product
 from typing import get_args
 
@@ -115,6 +115,25 @@ class BreakdownContract:
         assert ask(store, name("campaign", "spring", after(1)), by="hour") is None
         assert ask(store, name("campaign", "spring", since), by="link") is None
         assert ask(store, name("campaign", "spring", since), by="all") is None
+
+    def test_hours_are_those_of_utc(self, store: Store) -> None:
+        """A time of another zone that begins an hour there and none in UTC is left to a count of events."""
+        fill(store)
+        half, whole = (timezone(timedelta(hours=5, minutes=minutes)) for minutes in (30, 0))
+        assert ask(store, name("campaign", "spring", after(HOUR_S / 2).astimezone(half)), by="hour") is None
+        assert ask(store, name("campaign", "spring", after(HOUR_S).astimezone(half)), by="hour") is None
+        assert ask(store, name("campaign", "spring", after(HOUR_S).astimezone(whole)), by="hour") is None
+
+    def test_names_are_written_as_the_store_keeps_them(self, store: Store) -> None:
+        """A campaign whose name no store keeps as it is has one line under the name that it got."""
+        odd = "n\x00 \udcff"
+        delivery = make_delivery(campaign=odd)
+        store.add_deliveries([delivery])
+        hit = make_observation(delivery.id)
+        store.add_observations([hit], settle_s=0)
+        store.publish([(hit, PERSON)], now=after(60))
+        for by in ("all", "campaign", "hour"):
+            assert ask(store, name("campaign", odd), by=by)  # type: ignore[arg-type]
 
     def test_breakdown_has_as_many_lines_as_asked_for(self, store: Store) -> None:
         """A limit leaves the newest hours, and the links with most events."""

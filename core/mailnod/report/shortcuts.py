@@ -33,8 +33,8 @@ def read_rollups(store: Store, wanted: EventFilter, *, by: TallyBy, limit: int) 
     timeless = wanted.since is None and wanted.until is None
     if timeless and by in ("all", term.field):
         found = store.get_metrics(by=cast("GroupBy", term.field), key=name)
-        counts = [{measure: asdict(line)[measure] for measure in CELL_MEASURES} for line in found]
-        return [BreakdownLine(key="" if by == "all" else name, **count) for count in counts if any(count.values())]
+        counts = [(line.key, {measure: asdict(line)[measure] for measure in CELL_MEASURES}) for line in found]
+        return [BreakdownLine(key="" if by == "all" else key, **count) for key, count in counts if any(count.values())]
     if term.field not in ("campaign", "route") or not (by == "hour" or (by == "link" and timeless)):
         return None
     if not (_is_whole(wanted.since) and _is_whole(wanted.until)):
@@ -43,5 +43,7 @@ def read_rollups(store: Store, wanted: EventFilter, *, by: TallyBy, limit: int) 
 
 
 def _is_whole(moment: datetime | None) -> bool:
-    """Return whether a time is none, or the beginning of an hour."""
-    return moment is None or (moment.minute, moment.second, moment.microsecond) == (0, 0, 0)
+    """Return whether a time is none, or the beginning of an hour in UTC."""
+    if moment is None:
+        return True
+    return not moment.utcoffset() and (moment.minute, moment.second, moment.microsecond) == (0, 0, 0)
