@@ -14,7 +14,7 @@ from typing import Protocol
 
 from mailnod.errors import StoreBugError, StoreError, StoreUnavailableError
 from mailnod.store.processes import PerProcess, fork_gate
-from mailnod.store.schema import check_schema, migrate
+from mailnod.store.schema import check_schema, get_version, migrate
 
 __all__ = [
     "Database",
@@ -148,6 +148,8 @@ class _Connection:
         #: What was last set, each by its pragma.
         self.settings = {"synchronous": "FULL"}
         self.closed = False
+        #: The schema that it was last found fit for.
+        self.version = get_version(raw)
         self._pid = os.getpid()
         fork_gate.keep_in_children(self)
 
@@ -270,6 +272,7 @@ class Database:
                     connection.set("synchronous", synchronous)
                     _begin(connection, begin, patience_s)
                     with end_transaction(raw):
+                        self._recheck(connection)
                         yield raw
             except sqlite3.Error as error:
                 if connection is not None and get_primary_code(error) in _FATAL:
@@ -277,6 +280,13 @@ class Database:
                 raise explain_error(error, path=self.path) from error
             except OSError as error:
                 raise explain_error(error, path=self.path) from error
+
+    def _recheck(self, connection: _Connection) -> None:
+        """Refuse a file that a newer Mailnod has migrated since it was opened, beside which this one must not go on."""
+        version = get_version(connection.raw)
+        if version != connection.version:
+            check_schema(connection.raw, exact=self._read_only)
+            connection.version = version
 
     def _get(self, patience_s: float) -> _Connection:
         connections = self._connections.get()

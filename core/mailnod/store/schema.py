@@ -22,7 +22,7 @@ from mailnod.store.tables import BODIES, BREAKDOWNS, FILL_BREAKDOWNS, FIRST, SMA
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "Migration", "check_schema", "migrate"]
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "Migration", "check_schema", "get_version", "migrate"]
 
 #: "Mnod" in ASCII.
 APPLICATION_ID = 0x4D6E6F64
@@ -82,7 +82,7 @@ def migrate(connection: sqlite3.Connection, *, migrations: Sequence[Migration] =
     :raises StoreUnavailableError: where the file belongs to another program or to a newer Mailnod.
     """
     check_schema(connection, newest=len(migrations))
-    if _get_version(connection) >= len(migrations):
+    if get_version(connection) >= len(migrations):
         return
     # It costs about 100 ms to import, and most processes never migrate.
     from sqlite_utils import Database
@@ -92,7 +92,7 @@ def migrate(connection: sqlite3.Connection, *, migrations: Sequence[Migration] =
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Another process may have come first while this one waited for the lock.
-            if _get_version(connection) < number:
+            if get_version(connection) < number:
                 migration.step(database)
                 row = (number, migration.works_with)
                 connection.execute("INSERT INTO migrations (number, works_with) VALUES (?, ?)", row)
@@ -116,7 +116,7 @@ def check_schema(connection: sqlite3.Connection, *, newest: int = len(MIGRATIONS
     # Tables first: another process may commit the first migration in between, and tables of ours come with our mark.
     (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    version = _get_version(connection)
+    version = get_version(connection)
     if objects and application != APPLICATION_ID:
         raise StoreUnavailableError("the database belongs to another program; give Mailnod a file of its own")
     for (name,) in connection.execute("SELECT lower(name) FROM sqlite_schema WHERE type = 'view'").fetchall():
@@ -140,6 +140,7 @@ def _get_works_with(connection: sqlite3.Connection) -> float:
     return math.inf if row[0] is None else int(row[0])
 
 
-def _get_version(connection: sqlite3.Connection) -> int:
+def get_version(connection: sqlite3.Connection) -> int:
+    """Return the number of the last migration that was applied to a database; 0 where none was."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version

@@ -185,6 +185,27 @@ def test_older_mailnod_goes_on_beside_a_newer_schema_that_lets_it(
 
 
 @pytest.mark.parametrize("read_only", [False, True])
+def test_older_mailnod_stops_where_a_newer_schema_does_not_let_it_go_on(
+    database: Path, store: SQLiteStore, read_only: bool
+) -> None:
+    """A process that has the store open neither reads nor writes it by rules that hold no more."""
+    first = make_delivery()
+    store.add_deliveries([first])
+    running = SQLiteStore(database, read_only=True) if read_only else store
+    assert running.get_deliveries() == [first]
+    with sqlite3.connect(database, isolation_level=None) as connection:
+        migrate(connection, migrations=(*MIGRATIONS, Migration(add_table, works_with=len(MIGRATIONS) + 1)))
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError, match="upgrade Mailnod"):
+                running.get_deliveries()
+        with pytest.raises(StoreUnavailableError):
+            running.add_deliveries([make_delivery()])
+        assert connection.execute("SELECT count(*) FROM deliveries").fetchall() == [(1,)]
+    connection.close()
+    running.close()
+
+
+@pytest.mark.parametrize("read_only", [False, True])
 def test_newer_schema_is_refused(database: Path, store: SQLiteStore, read_only: bool) -> None:
     """A store of a newer Mailnod is left alone, and the message says what to do."""
     store.add_deliveries([make_delivery()])
