@@ -257,8 +257,11 @@ class Store(Protocol):
         """
         ...
 
-    def get_body(self, delivery_id: bytes) -> tuple[str, ...] | None:
-        """Return the HTML parts of a delivery as they were before they were edited; None where none are kept."""
+    def get_body(self, delivery_id: bytes, *, now: datetime) -> tuple[str, ...] | None:
+        """Return the HTML parts of a delivery as they were before they were edited; None where none are kept.
+
+        :param now: the current time; what is over by then is not shown, though no sweep has come by yet.
+        """
         ...
 
     def get_breakdown(

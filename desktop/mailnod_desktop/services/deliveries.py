@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import encodebytes
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from mailnod.model import Delivery
@@ -42,10 +43,10 @@ def walk_deliveries(
 
     :raises StoreError: the store cannot be read.
     """
-    get_body: Callable[[bytes], tuple[str, ...] | None] | None = getattr(store, "get_body", None)
+    get_body: Callable[..., tuple[str, ...] | None] | None = getattr(store, "get_body", None)
     while page := store.get_deliveries(before_id=before_id, limit=_PAGE):
         for delivery in page:
-            yield delivery, None if get_body is None else get_body(delivery.id)
+            yield delivery, None if get_body is None else get_body(delivery.id, now=datetime.now(UTC))
         before_id = page[-1].id
 
 

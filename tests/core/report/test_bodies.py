@@ -29,7 +29,7 @@ def send(site: Site, html: str, *, to: str = "ada@example.com", route: str = "ke
 def get_body(site: Site, prepared: Prepared) -> tuple[str, ...] | None:
     """Return what is kept of a mail."""
     assert prepared.delivery is not None
-    body: tuple[str, ...] | None = site.tracker.store.get_body(prepared.delivery.id)
+    body: tuple[str, ...] | None = site.tracker.store.get_body(prepared.delivery.id, now=site.clock.now())
     return body
 
 

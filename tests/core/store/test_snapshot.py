@@ -97,7 +97,7 @@ def test_bodies_are_in_a_whole_snapshot_and_in_no_minimised_one(
     write_snapshot(database, minimised, minimised=True)
     for path, parts in ((whole, body.parts), (minimised, None)):
         copy = SQLiteStore(path, read_only=True)
-        assert copy.get_body(mail.id) == parts
+        assert copy.get_body(mail.id, now=T0) == parts
         copy.close()
     (packed,) = pack([body]).values()
     assert packed[20:60] in whole.read_bytes()

@@ -237,11 +237,11 @@ class PostgresStore:
                 connection, message_id=message_id, recipient=hashed, before_id=before_id, limit=_cap(limit)
             )
 
-    def get_body(self, delivery_id: bytes) -> tuple[str, ...] | None:
-        """Return the HTML parts of a delivery as they were before they were edited."""
+    def get_body(self, delivery_id: bytes, *, now: datetime) -> tuple[str, ...] | None:
+        """Return the HTML parts of a delivery as they were before they were edited, until their days are over."""
         with self._server.read() as connection:
             kept = originals.get_kept_body(connection, delivery_id)
-        return None if kept is None else kept.parts
+        return None if kept is None or kept.erase_at <= now else kept.parts
 
     def get_breakdown(
         self,
