@@ -32,6 +32,7 @@ _OLDEST = f"""
 #: So many rows are written anew in some hundredths of a second, which no sender notices; bodies are large.
 _FEW = 5_000
 _FEW_BODIES = 200
+_FEW_BODIES_BYTES = 8_000_000
 #: What several hits share, and the column that refers to it.
 _SHARED = {"user_agent_id": "user_agents", "headers_id": "header_sets"}
 
@@ -98,6 +99,10 @@ def rewrite_raw(connection: sqlite3.Connection) -> None:
         for table, most in few.items()
         if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1 OFFSET {most}").fetchall()
     ]
+    (size,) = connection.execute("SELECT sum(length(value)) FROM bodies").fetchone() if "bodies" in small else (0,)
+    if size and size > _FEW_BODIES_BYTES:
+        # Mail that is sent meanwhile would wait for too long, and leave untracked.
+        small.remove("bodies")
     for table in small:
         # Temporary tables lie in memory alone.
         connection.execute(f"CREATE TEMPORARY TABLE kept AS SELECT * FROM main.{table}")

@@ -16,7 +16,8 @@ import pytest
 
 from contracts.store_contract import DENIED, T0, after, make_consent, make_delivery, make_observation, make_verdict
 from mailnod.errors import StoreBugError, StoreUnavailableError
-from mailnod.model import DeliveryState, EventFilter
+from mailnod.model import DeliveryState, EventFilter, KeptBody
+from mailnod.store.retention import rewrite_raw
 from mailnod.store.sqlite import SQLiteStore
 
 IMPORTS = """
@@ -395,6 +396,22 @@ def test_no_page_keeps_bytes_of_what_was_erased(database: Path, store: SQLiteSto
         assert store.scrub()
         content = b"".join(path.read_bytes() for path in database.parent.iterdir())
         assert [client for client in clients[:old] if client.encode() in content] == []
+
+
+@pytest.mark.parametrize(("length", "written_anew"), [(10_000, True), (1_000_000, False)])
+def test_large_bodies_are_not_all_written_anew(store: SQLiteStore, length: int, written_anew: bool) -> None:
+    """A sweep holds no sender up for the time that it would take to write many megabytes of bodies once more."""
+    deliveries = [make_delivery() for _ in range(9)]
+    store.add_deliveries(deliveries)
+    pick = random.Random(5)
+    # Of sixteen characters, of which two are compressed to a byte.
+    texts = [pick.randbytes(length).hex() for _ in deliveries]
+    store.keep_bodies([KeptBody(d.id, (text,), after(60)) for d, text in zip(deliveries, texts, strict=True)])
+    with store._database.write() as connection:
+        before = connection.total_changes
+        rewrite_raw(connection)
+        assert (connection.total_changes > before) is written_anew
+    assert [store.get_body(delivery.id, now=T0) for delivery in deliveries] == [(text,) for text in texts]
 
 
 def test_links_of_a_template_are_stored_once(store: SQLiteStore) -> None:
