@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
+from mailnod.errors import StoreUnavailableError
 from mailnod.model import Metrics
 from mailnod.store.rollups import MEASURES
 from mailnod.store.rows import to_text
@@ -38,9 +39,14 @@ def pack(*counts: int) -> bytes:
 
 
 def unpack(packed: bytes) -> list[int]:
-    """Return the counts that :func:`pack` was given, one for each measure."""
+    """Return the counts that :func:`pack` was given, one for each measure.
+
+    :raises StoreUnavailableError: it is something else.
+    """
     mask = int.from_bytes(packed[:_MASK_BYTES])
-    width = (len(packed) - _MASK_BYTES) // (mask.bit_count() or 1)
+    width, rest = divmod(len(packed) - _MASK_BYTES, mask.bit_count() or 1)
+    if rest or width not in (_WIDTHS if mask else (0,)):
+        raise StoreUnavailableError("the counts of a message are damaged; restore the database from a backup")
     values = iter(range(_MASK_BYTES, len(packed), width or 1))
     return [
         int.from_bytes(packed[(at := next(values)) : at + width], signed=True) if mask >> number & 1 else 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailnod.errors import StoreUnavailableError
 from mailnod.store.messages import pack, unpack
 from mailnod.store.rollups import MEASURES
 
@@ -15,6 +17,13 @@ COUNTS = st.one_of(st.just(0), st.integers(-3, 300), st.integers(-(2**63), 2**63
 def test_counts_come_out_as_they_went_in(counts: list[int]) -> None:
     """Every count that a store can hold survives, whatever stands beside it."""
     assert unpack(pack(*counts)) == counts
+
+
+@pytest.mark.parametrize("packed", [b"", b"\0\0\0", b"\0\0\0\1", b"\0\0\0\0\1", b"\0\0\0\3\1\1\1", b"\0\0\0\1\1\1\1"])
+def test_what_is_no_packed_count_is_damage(packed: bytes) -> None:
+    """A value that nobody has packed is told as damage, and never as a count."""
+    with pytest.raises(StoreUnavailableError, match="damaged"):
+        unpack(packed)
 
 
 def test_usual_counts_are_small() -> None:
