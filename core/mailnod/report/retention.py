@@ -76,5 +76,5 @@ def sweep(
     bodies, more = 0, True
     while more and go_on():
         erased = store.erase_bodies(now, limit=BATCH)
-        bodies, more = bodies + erased, erased == BATCH
+        bodies, more = bodies + erased, erased > 0
     return Swept(minimised=minimised, bodies=bodies, clean=store.scrub())

@@ -330,8 +330,8 @@ class Store(Protocol):
     def erase_bodies(self, now: datetime, *, limit: int = 500) -> int:
         """Erase the HTML of deliveries whose days are over; text that others still keep stays with them.
 
-        :param limit: of how many deliveries at most, in one transaction.
-        :returns: of how many it was erased.
+        :param limit: of how many deliveries at most, in one transaction; of fewer where their text is long.
+        :returns: of how many it was erased; 0 where none is left.
         """
         ...
 

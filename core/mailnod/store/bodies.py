@@ -30,7 +30,12 @@ _READ = """
     SELECT b.value, k.erase_at FROM deliveries AS d
     JOIN kept_bodies AS k ON k.delivery = d.seq JOIN bodies AS b ON b.id = k.body_id WHERE d.id = ?
 """
-_OVER = "SELECT delivery, body_id FROM kept_bodies WHERE erase_at <= ? ORDER BY erase_at LIMIT ?"
+_OVER = """
+    SELECT k.delivery, k.body_id, length(b.value) FROM kept_bodies AS k JOIN bodies AS b ON b.id = k.body_id
+    WHERE k.erase_at <= ? ORDER BY k.erase_at LIMIT ?
+"""
+#: What is erased is written over, and no sender may wait for more of it than this in one transaction.
+_MOST_BYTES = 8_000_000
 _ALONE = """
     SELECT k.delivery, k.body_id FROM recipients AS r JOIN delivery_recipients AS dr ON dr.recipient_id = r.id
     JOIN kept_bodies AS k ON k.delivery = dr.delivery
@@ -85,8 +90,14 @@ def get_kept_body(connection: sqlite3.Connection, delivery_id: bytes) -> KeptBod
 
 
 def erase_bodies(connection: sqlite3.Connection, now: datetime, *, limit: int) -> int:
-    """Erase bodies whose days are over, and return of how many deliveries."""
-    return _erase(connection, connection.execute(_OVER, (to_micros(now), limit)).fetchall())
+    """Erase bodies whose days are over, some megabytes of them at most, and return of how many deliveries."""
+    rows, sizes = list[tuple[int, int]](), dict[int, int]()
+    for delivery, body, size in connection.execute(_OVER, (to_micros(now), limit)).fetchall():
+        sizes[body] = size
+        if rows and sum(sizes.values()) > _MOST_BYTES:
+            break
+        rows.append((delivery, body))
+    return _erase(connection, rows)
 
 
 def erase_bodies_of(connection: sqlite3.Connection, recipient: bytes) -> None:

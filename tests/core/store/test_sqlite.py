@@ -17,6 +17,7 @@ import pytest
 from contracts.store_contract import DENIED, T0, after, make_consent, make_delivery, make_observation, make_verdict
 from mailnod.errors import StoreBugError, StoreUnavailableError
 from mailnod.model import DeliveryState, EventFilter, KeptBody
+from mailnod.report.retention import Retention, sweep
 from mailnod.store.retention import rewrite_raw
 from mailnod.store.sqlite import SQLiteStore
 
@@ -412,6 +413,20 @@ def test_large_bodies_are_not_all_written_anew(store: SQLiteStore, length: int, 
         rewrite_raw(connection)
         assert (connection.total_changes > before) is written_anew
     assert [store.get_body(delivery.id, now=T0) for delivery in deliveries] == [(text,) for text in texts]
+
+
+def test_large_bodies_are_erased_some_at_a_time(store: SQLiteStore) -> None:
+    """One transaction erases some megabytes at most, and what many share but once; a sweep erases them all."""
+    deliveries = [make_delivery() for _ in range(12)]
+    store.add_deliveries(deliveries)
+    pick = random.Random(6)
+    texts = [pick.randbytes(5_000_000).hex() for _ in range(3)]
+    kept = [KeptBody(delivery.id, (texts[i // 4],), after(i)) for i, delivery in enumerate(deliveries)]
+    store.keep_bodies(kept)
+    assert [store.erase_bodies(after(60)) for _ in range(4)] == [4, 4, 4, 0]
+    store.keep_bodies(kept)
+    swept = sweep(store, retention=Retention(), now=after(60), name_network=lambda _: None)
+    assert (swept.bodies, swept.clean) == (12, True)
 
 
 def test_links_of_a_template_are_stored_once(store: SQLiteStore) -> None:
