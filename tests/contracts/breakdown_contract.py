@@ -133,7 +133,7 @@ class BreakdownContract:
         store.add_observations([hit], settle_s=0)
         store.publish([(hit, PERSON)], now=after(60))
         for by in ("all", "campaign", "hour"):
-            assert ask(store, name("campaign", odd), by=by)  # type: ignore[arg-type]
+            assert ask(store, name("campaign", odd), by=by)
 
     def test_breakdown_has_as_many_lines_as_asked_for(self, store: Store) -> None:
         """A limit leaves the newest hours, and the links with most events."""
