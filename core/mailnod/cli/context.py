@@ -128,6 +128,14 @@ class CliContext:
         if not self.settings.journal_folder.exists():
             raise self._refuse_missing()
 
+    def count_pending(self) -> int:
+        """Return how many hits of this host lie in its journals and spools, where no store has them yet."""
+        from mailnod.store.drain import count_pending
+        from mailnod.store.spool import find_folders
+
+        spools = find_folders(self.settings.local_path, chosen=self.settings.spool)
+        return count_pending(self.settings.journal_folder, spool_folders=spools)
+
     def _refuse_missing(self) -> ConfigurationError:
         return ConfigurationError(
             f"there is no database at {str(self.settings.database)!r}: name it with --database or MAILNOD_DATABASE; "

@@ -47,13 +47,8 @@ def forward(cli: CliContext, *, once: bool, as_json: bool) -> None:
 
 
 def _show(cli: CliContext, moved: int, took_s: float, *, as_json: bool) -> None:
-    from mailnod.store.drain import count_pending
-    from mailnod.store.spool import find_folders
-
     now = cli.clock.now()
-    settings = cli.tracker.settings
-    spools = find_folders(settings.local_path, chosen=settings.spool)
-    pending = count_pending(settings.journal_folder, spool_folders=spools)
+    pending = cli.count_pending()
     if as_json:
         click.echo(json.dumps({"at": now.isoformat(), "forwarded": moved, "pending": pending, "took_s": took_s}))
         return

@@ -10,10 +10,5 @@ __all__ = ["describe_waiting"]
 
 def describe_waiting(cli: CliContext) -> str:
     """Return "1 hit waits to be judged", those counted that still lie in journals or a spool; "" where none does."""
-    from mailnod.store.drain import count_pending
-    from mailnod.store.spool import find_folders
-
-    settings = cli.settings
-    spools = find_folders(settings.local_path, chosen=settings.spool)
-    waiting = cli.reader.count_waiting() + count_pending(settings.journal_folder, spool_folders=spools)
+    waiting = cli.reader.count_waiting() + cli.count_pending()
     return f"{count(waiting, 'hit')} {'waits' if waiting == 1 else 'wait'} to be judged" if waiting else ""

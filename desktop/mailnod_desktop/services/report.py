@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from html import escape
-from types import MappingProxyType
 
 from mailnod_desktop.services.findings import SEVERITIES
 from mailnod_desktop.services.model import Inspection
@@ -15,30 +14,9 @@ from mailnod_desktop.services.report_style import STYLE
 from mailnod_desktop.services.text import shorten
 from mailnod_desktop.services.wording import count
 
-__all__ = ["Report", "write_report"]
+__all__ = ["Report"]
 
-_NONE: Mapping[str, bytes] = MappingProxyType({})
 _COLOURS = {"error": "bad", "warning": "warn", "notice": "info"}
-
-
-def write_report(
-    inspections: Iterable[Inspection],
-    *,
-    pictures: Mapping[str, bytes] = _NONE,
-    unreadable: Iterable[ReadingError] = (),
-) -> str:
-    """Return a report on some mails.
-
-    :param inspections: gone through once, so that a large mailbox need not be held.
-    :param pictures: PNGs of mails, by the keys of these.
-    :param unreadable: files that could not be read; they are named on top.
-    """
-    report = Report()
-    for inspection in inspections:
-        report.add(inspection, picture=pictures.get(inspection.parsed.mail.key))
-    for error in unreadable:
-        report.add_error(error)
-    return report.finish()
 
 
 class Report:

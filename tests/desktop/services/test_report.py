@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from contracts.desktop_mails import HTML, inspect_html, inspect_mail, make_message, walk_corpus
-from mailnod_desktop.services.model import Mail
+from mailnod_desktop.services.model import Inspection, Mail
 from mailnod_desktop.services.reading import ReadingError
-from mailnod_desktop.services.report import write_report
+from mailnod_desktop.services.report import Report
 
 PNG = b"\x89PNG\r\n\x1a\n"
 HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(2)>"\'><a href="javascript:alert(3)">'
@@ -56,6 +57,21 @@ def read(report: str) -> _Reader:
     assert [url for url in reader.urls if not url.startswith(("#", "data:image/png;base64,"))] == []
     assert "url(" not in report.partition("</style>")[0]
     return reader
+
+
+def write_report(
+    inspections: Iterable[Inspection],
+    *,
+    pictures: Mapping[str, bytes] | None = None,
+    unreadable: Iterable[ReadingError] = (),
+) -> str:
+    """Write a report on some mails, with pictures by the keys of these."""
+    report = Report()
+    for inspection in inspections:
+        report.add(inspection, picture=(pictures or {}).get(inspection.parsed.mail.key))
+    for error in unreadable:
+        report.add_error(error)
+    return report.finish()
 
 
 def test_report_says_all_there_is_to_say() -> None:
