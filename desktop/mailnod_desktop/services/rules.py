@@ -11,7 +11,7 @@ from typing import Final, Literal
 from mailnod_desktop.services.model import Inspection, LinkRow, Severity
 from mailnod_desktop.services.text import shorten
 
-__all__ = ["Hit", "Rule", "quote", "read_text", "walk_links"]
+__all__ = ["Hit", "Rule", "find_fault", "quote", "read_text", "walk_links"]
 
 _EXCERPT_CHARS: Final = 120
 _UNSEEN = re.compile(
@@ -53,6 +53,11 @@ class Rule:
 def walk_links(inspection: Inspection) -> Iterator[LinkRow]:
     """Yield the rows of links, without the pixel and the hidden link."""
     return (row for row in inspection.links if row.kind == "click" and row.link is not None)
+
+
+def find_fault(row: LinkRow, *, message: str, advice: str) -> Hit:
+    """Return what a rule found wrong with a link, at its place."""
+    return Hit(message=message, advice=advice, body=row.body, offset=row.offset, excerpt=excerpt(row.url))
 
 
 def quote(row: LinkRow) -> str:

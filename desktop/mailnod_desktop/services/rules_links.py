@@ -8,7 +8,7 @@ from typing import Final
 
 from mailnod.html.urls import MAX_TRACKED_URL, find_destination
 from mailnod_desktop.services.model import Inspection
-from mailnod_desktop.services.rules import Hit, Rule, excerpt, quote, walk_links
+from mailnod_desktop.services.rules import Hit, Rule, excerpt, find_fault, quote, walk_links
 
 __all__ = ["LINK_RULES"]
 
@@ -30,24 +30,20 @@ _LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
 def _find_relative(inspection: Inspection) -> Iterator[Hit]:
     for row in walk_links(inspection):
         if find_destination(row.url).obstacle == "relative, no destination in mail":
-            yield Hit(
+            yield find_fault(
+                row,
                 message=f"{_start(quote(row))} leads to {excerpt(row.url)!r}, which is relative to nothing in a mail.",
                 advice="Write the whole URL, with https:// and the host.",
-                body=row.body,
-                offset=row.offset,
-                excerpt=excerpt(row.url),
             )
 
 
 def _find_empty(inspection: Inspection) -> Iterator[Hit]:
     for row in walk_links(inspection):
         if row.url.strip() in ("", "#"):
-            yield Hit(
+            yield find_fault(
+                row,
                 message=f"{_start(quote(row))} leads nowhere: its href is {row.url.strip()!r}.",
                 advice="Give it a destination, or take the link out.",
-                body=row.body,
-                offset=row.offset,
-                excerpt=excerpt(row.url),
             )
 
 
@@ -55,24 +51,20 @@ def _find_dangerous(inspection: Inspection) -> Iterator[Hit]:
     for row in walk_links(inspection):
         match = _SCHEME.match(row.url)
         if match and match[1].lower() in _DANGEROUS:
-            yield Hit(
+            yield find_fault(
+                row,
                 message=f"{_start(quote(row))} has the scheme {match[1].lower()!r}, which clients and filters refuse.",
                 advice="Link to an https page instead.",
-                body=row.body,
-                offset=row.offset,
-                excerpt=excerpt(row.url),
             )
 
 
 def _find_placeholders(inspection: Inspection) -> Iterator[Hit]:
     for row in walk_links(inspection):
         if find_destination(row.url).obstacle == "placeholder":
-            yield Hit(
+            yield find_fault(
+                row,
                 message=f"{_start(quote(row))} still holds a placeholder of a template, so it is not tracked.",
                 advice="Render the template before the mail is sent, or check the name of the variable.",
-                body=row.body,
-                offset=row.offset,
-                excerpt=excerpt(row.url),
             )
 
 
@@ -80,12 +72,10 @@ def _find_invalid(inspection: Inspection) -> Iterator[Hit]:
     for row in walk_links(inspection):
         obstacle = find_destination(row.url).obstacle
         if obstacle in ("not a valid URL", "control character in the URL"):
-            yield Hit(
+            yield find_fault(
+                row,
                 message=f"No browser opens {quote(row)}: {obstacle}.",
                 advice="Check host, port and the characters of the URL.",
-                body=row.body,
-                offset=row.offset,
-                excerpt=excerpt(row.url),
             )
 
 
@@ -93,12 +83,10 @@ def _find_http(inspection: Inspection) -> Iterator[Hit]:
     for row in walk_links(inspection):
         found = find_destination(row.url)
         if found.obstacle is None and found.url.startswith("http:") and found.host not in _LOCAL:
-            yield Hit(
+            yield find_fault(
+                row,
                 message=f"{_start(quote(row))} leads to {found.host} without encryption.",
                 advice="Link to https:// where the site has it.",
-                body=row.body,
-                offset=row.offset,
-                excerpt=excerpt(row.url),
             )
 
 
@@ -106,13 +94,11 @@ def _find_long(inspection: Inspection) -> Iterator[Hit]:
     for row in walk_links(inspection):
         too_long = row.link is not None and row.link.reason == "too long"
         if too_long or len(row.url) > MAX_TRACKED_URL:
-            yield Hit(
+            yield find_fault(
+                row,
                 message=f"{_start(quote(row))} has {len(row.url):,} characters"
                 + (", and would be too long when tracked, so it is left alone." if too_long else "."),
                 advice="Shorten the URL: some clients and gateways cut off what is longer than 2,000 characters.",
-                body=row.body,
-                offset=row.offset,
-                excerpt=excerpt(row.url),
             )
 
 
@@ -144,24 +130,20 @@ def _find_deceiving(inspection: Inspection) -> Iterator[Hit]:
 def _find_tracked_unsubscribe(inspection: Inspection) -> Iterator[Hit]:
     for row in walk_links(inspection):
         if row.tracked and (_UNSUBSCRIBE.search(row.url[:MAX_TRACKED_URL]) or _UNSUBSCRIBE.search(row.label)):
-            yield Hit(
+            yield find_fault(
+                row,
                 message=f"{_start(quote(row))} looks like a way to unsubscribe, and is tracked.",
                 advice='Put data-mailnod="off" on it, name it in List-Unsubscribe, or give it rel="unsubscribe".',
-                body=row.body,
-                offset=row.offset,
-                excerpt=excerpt(row.url),
             )
 
 
 def _find_unnamed(inspection: Inspection) -> Iterator[Hit]:
     for row in walk_links(inspection):
         if not row.label and row.url.strip() not in ("", "#"):
-            yield Hit(
+            yield find_fault(
+                row,
                 message=f"Nothing is to be read at {quote(row)}: it has no text, and no image with an alt text.",
                 advice="Give the link a text, or its image an alt text: screen readers have nothing else to say.",
-                body=row.body,
-                offset=row.offset,
-                excerpt=excerpt(row.url),
             )
 
 
