@@ -87,7 +87,6 @@ class Forwarder:
             batch=self._batch,
             on_recorded=self._notify_recorded(),
             go_on=go_on,
-            verify=tend,
         )
         if tend:
             self.scrub()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from mailnod.collect.caps import Caps
 from mailnod.collect.collector import Collector, Request
 from mailnod.collect.counters import Counters
 from mailnod.collect.suppressed import Suppressed
+from mailnod.collect.ticks import Lane
 from mailnod.collect.wsgi import make_app, wrap_app
 from mailnod.errors import ConfigurationError, describe_error
 from mailnod.html.plan import Plan
@@ -233,12 +234,9 @@ class Tracker:
         self.collector.record(items)
         self.counters.set_spooled(self._journal.counts.spooled)
 
-    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
-        """Let what :meth:`read` returned be put on disk, together, and return at once; never raises.
-
-        See :meth:`mailnod.collect.collector.Collector.hand_over`.
-        """
-        return self.collector.hand_over(items, tell)
+    def open_lane(self) -> Lane | None:
+        """Return a way to a disk for one event loop, which need not wait; None where there is only :meth:`record`."""
+        return self.collector.open_lane()
 
     @property
     def journal_counts(self) -> JournalCounts:

@@ -16,10 +16,12 @@ from urllib.parse import unquote_to_bytes
 from mailnod.clock import Clock
 from mailnod.collect.caps import Caps
 from mailnod.collect.counters import Counters, Outcome
+from mailnod.collect.lanes import CountedLane
 from mailnod.collect.location import to_location
 from mailnod.collect.paths import MAX_TARGET_CHARS, SHORT_LINK
 from mailnod.collect.requests import Headers, Request, find_client, keep_headers, read_headers
 from mailnod.collect.suppressed import Suppressed
+from mailnod.collect.ticks import Lane
 from mailnod.errors import StoreError, StoreLateError, TokenError, describe_error
 from mailnod.html.urls import check_destination
 from mailnod.model import HONEYPOT_INDEX, Claims, Hit, Kind, Mode, Observation, Recorded, Reply, TokenState
@@ -76,8 +78,8 @@ class Journal(Protocol):
         """Return once observations and counts are on a disk; raise StoreError where they cannot be."""
         ...
 
-    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
-        """Let them be written down and return; tell of True once they are; None where nothing is taken now."""
+    def open_lane(self) -> Lane | None:
+        """Return a way for one event loop, which need not wait; None where there is none."""
         ...
 
     def lose(self, kind: Kind, number: int = 1) -> None:
@@ -186,38 +188,10 @@ class Collector:
         self._counters.add_waiting(-len(items))
         self._counters.count_commit(monotonic() - began_at)
 
-    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
-        """Let what :meth:`read` returned be put on a disk, together, and return at once; never raises.
-
-        :param tell: called in another thread with True when all are on a disk; with False, they are for :meth:`record`.
-        :returns: None where they are for :meth:`record` at once; else what may be called by whom it takes too long.
-            It returns False where it is too late for that; otherwise nothing is told, and they are for :meth:`record`.
-        """
-        began_at = monotonic()
-
-        def finish(written: bool) -> None:
-            self._counters.add_waiting(-len(items))
-            if written:
-                self._count_written([item.hit.kind for item in items if isinstance(item, Observation)])
-                self._counters.count_commit(monotonic() - began_at)
-            tell(written)
-
-        def leave() -> bool:
-            left = leave_journal is not None and leave_journal()
-            if left:
-                self._counters.add_waiting(-len(items))
-            return left
-
-        self._counters.add_waiting(len(items))
-        try:
-            leave_journal = self._journal.hand_over(items, finish)
-        except Exception as error:
-            leave_journal = None
-            log.error("hits could not be handed over: %s", describe_error(error))
-        if leave_journal is None:
-            self._counters.add_waiting(-len(items))
-            return None
-        return leave
+    def open_lane(self) -> Lane | None:
+        """Return a way to a disk for one event loop; None where there is only :meth:`record`."""
+        lane = self._journal.open_lane()
+        return None if lane is None else CountedLane(lane, counters=self._counters, on_written=self._count_written)
 
     def _open(self, request: Request, now: datetime) -> tuple[Reply, _Found | None]:
         token = request.path.removeprefix("/o/").removesuffix(".gif")

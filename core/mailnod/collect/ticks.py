@@ -12,21 +12,46 @@ from typing import Protocol
 
 from mailnod.model import Recorded
 
-__all__ = ["Recording", "Ticks"]
+__all__ = ["Lane", "Recording", "Ticks"]
 
-#: After how long a commit that has been handed over is left to itself, and its hits are recorded by other means; and
-#: how often that is looked at.
+#: After how long a commit in the lane is left to itself, and its hits are recorded by other means; and how often one
+#: looks.
 STEP_S = 0.12
 #: How long a reply waits for its commit. A record comes back within a fifth of a second, but one before it may have
 #: taken as long; then the redirect goes before the record.
 PATIENCE_S = 2 * STEP_S
 
 
+class Lane(Protocol):
+    """Where an event loop leaves hits to be written down, and hears of it without waiting."""
+
+    @property
+    def is_low(self) -> bool:
+        """Whether :meth:`make_room` should be called."""
+        ...
+
+    def fileno(self) -> int:
+        """Return a descriptor that can be read when a batch has ended."""
+        ...
+
+    def begin(self, items: Sequence[Recorded]) -> bool:
+        """Begin to write observations down, together; False where nothing is taken now."""
+        ...
+
+    def finish(self) -> bool | None:
+        """Return whether what was begun is on disk; None where it is still under way."""
+        ...
+
+    def make_room(self) -> None:
+        """Do what it needs that may wait for a disk; called in a thread, and never raises."""
+        ...
+
+
 class Recording(Protocol):
     """Two ways to put observations on disk; see :class:`~mailnod.collect.collector.Collector`."""
 
-    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
-        """Let observations be put on disk, together, and return at once; never raises."""
+    def open_lane(self) -> Lane | None:
+        """Return a way for one event loop; None where there is none."""
         ...
 
     def record(self, items: Sequence[Recorded]) -> None:
@@ -42,17 +67,15 @@ class _Batch:
     #: One for each of them, done when it is on disk or counted as lost, or when the disk hangs; a request that is
     #: cancelled cancels its own.
     written: list[asyncio.Future[None]] = field(default_factory=list)
-    #: Takes the hits back from whom they were handed to, where it is not too late.
-    leave: Callable[[], bool] | None = None
     timer: asyncio.TimerHandle | None = None
 
 
 class Ticks:
     """Groups what the requests of one event loop must write; those that come during a commit share the next.
 
-    A batch is handed over and comes back by a callback, which costs one switch of threads each way; its replies leave
-    before the next one is handed over. What is not taken, fails, or takes too long is recorded in a thread that may
-    wait. All else is done in the loop, so that nothing needs a lock.
+    A batch goes into a lane, if there is one; its replies leave before the next one goes. What the lane does not take,
+    fails to write, or writes too slowly is recorded in a thread that may wait. All else is done in the loop, so that
+    nothing needs a lock.
 
     :param recording: puts observations on disk.
     """
@@ -61,7 +84,12 @@ class Ticks:
         self.loop = loop
         self._recording = recording
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mailnod-record")
+        self._lane = recording.open_lane()
+        if self._lane is not None:
+            loop.add_reader(self._lane.fileno(), self._hear)
         self._next: _Batch | None = None
+        #: What went into the lane and is still waited for.
+        self._sent: _Batch | None = None
         #: Whether a batch is under way, or about to be.
         self._busy = False
 
@@ -87,23 +115,29 @@ class Ticks:
         return batch
 
     def _send(self) -> None:
-        """Hand over what has gathered."""
+        """Let go of what has gathered."""
         batch, self._next = self._next, None
         if batch is None:
             self._busy = False
-            return
-        batch.leave = self._recording.hand_over(batch.observations, partial(self._end, batch))
-        if batch.leave is None:
+        elif self._lane is not None and self._lane.begin(batch.observations):
+            self._sent = batch
+        else:
             self._record_elsewhere(batch)
 
-    def _end(self, batch: _Batch, written: bool) -> None:
-        """Tell the loop of a batch that is through; called in another thread."""
+    def _hear(self) -> None:
+        """Ask the lane what became of the batch that is in it."""
+        if self._lane is None or (written := self._lane.finish()) is None:
+            return
+        batch, self._sent = self._sent, None
+        if batch is None:
+            # It took too long, and was recorded by other means.
+            return
         if not written:
             self._record_elsewhere(batch)
             return
-        with contextlib.suppress(RuntimeError):
-            # In a loop that was closed meanwhile nobody waits any more.
-            self.loop.call_soon_threadsafe(self._go_on, batch)
+        self._go_on(batch)
+        if self._lane.is_low:
+            self._submit(self._lane.make_room)
 
     def _go_on(self, batch: _Batch) -> None:
         if batch.timer is not None:
@@ -113,15 +147,22 @@ class Ticks:
         self.loop.call_soon(self._send)
 
     def _record_elsewhere(self, batch: _Batch) -> None:
-        try:
-            self._thread.submit(self._record, batch)
-        except RuntimeError:
-            # The process ends, and takes no new threads.
-            self._record(batch)
+        self._submit(partial(self._record, batch))
 
     def _record(self, batch: _Batch) -> None:
         self._recording.record(batch.observations)
-        self._end(batch, True)
+        with contextlib.suppress(RuntimeError):
+            # In a loop that was closed meanwhile nobody waits any more.
+            self.loop.call_soon_threadsafe(self._go_on, batch)
+        if self._lane is not None:
+            self._lane.make_room()
+
+    def _submit(self, work: Callable[[], None]) -> None:
+        try:
+            self._thread.submit(work)
+        except RuntimeError:
+            # The process ends, and takes no new threads.
+            work()
 
     def _watch(self, batch: _Batch, waited_s: float) -> None:
         """Look after a batch that is not written yet."""
@@ -130,8 +171,8 @@ class Ticks:
                 # It is on its way before its replies are.
                 self._send()
             _release(batch)
-        if batch.leave is not None and batch.leave():
-            batch.leave = None
+        if batch is self._sent:
+            self._sent = None
             self._record_elsewhere(batch)
         batch.timer = self.loop.call_later(STEP_S, self._watch, batch, waited_s + STEP_S)
 

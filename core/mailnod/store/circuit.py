@@ -46,8 +46,13 @@ class Circuit:
         :raises StoreUnavailableError: it failed moments ago.
         """
         failure = self._failure
-        if failure is not None and self._monotonic() - failure[0] < self._pause_s:
+        if failure is not None and not self.may_try():
             raise StoreUnavailableError(f"not tried again for {self._pause_s:g} s after: {failure[1]}")
+
+    def may_try(self) -> bool:
+        """Return whether to try at all; who does says with :meth:`note` what came of it."""
+        failure = self._failure
+        return failure is None or self._monotonic() - failure[0] >= self._pause_s
 
     def note(self, error: StoreUnavailableError | None) -> None:
         """Say that it failed, or by None that it did not."""

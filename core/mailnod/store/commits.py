@@ -10,15 +10,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from queue import SimpleQueue
 from threading import Lock
 from typing import Generic, TypeVar
 
 from mailnod.errors import StoreUnavailableError
-from mailnod.store.processes import fork_gate
 
-__all__ = ["Committer", "Ticket"]
+__all__ = ["Committer"]
 
 T = TypeVar("T")
 
@@ -36,7 +34,7 @@ class NoThreadError(StoreUnavailableError):
 class Batch(Generic[T]):
     """Items that are committed together."""
 
-    __slots__ = ("done", "error", "items", "late", "over", "tickets")
+    __slots__ = ("done", "error", "items", "late", "over")
 
     def __init__(self) -> None:
         self.items: list[T] = []
@@ -46,32 +44,7 @@ class Batch(Generic[T]):
         self.error: BaseException | None = None
         #: Items whose callers have gone.
         self.late: list[T] = []
-        #: Those who are told, and do not wait.
-        self.tickets: list[Ticket] = []
         self.over = False
-
-
-class Ticket:
-    """What somebody holds who has handed items over and does not wait for them.
-
-    :param tell: called once, in the thread that commits, with None or with what went wrong; never raises.
-    """
-
-    __slots__ = ("_lock", "left", "over", "tell")
-
-    def __init__(self, tell: Callable[[BaseException | None], None], lock: AbstractContextManager[object]) -> None:
-        self.tell = tell
-        self.left = self.over = False
-        self._lock = lock
-
-    def leave(self) -> bool:
-        """Want to hear nothing any more; the items are written all the same.
-
-        :returns: False where it is too late for that, because they are written or have failed.
-        """
-        with self._lock:
-            self.left = not self.over
-            return self.left
 
 
 class Committer(Generic[T]):
@@ -115,18 +88,6 @@ class Committer(Generic[T]):
         began_at = self._began_at
         return began_at is not None and time.monotonic() - began_at > self._patience_s
 
-    def hand_over(self, items: Sequence[T], tell: Callable[[BaseException | None], None]) -> Ticket:
-        """Hand items over and return at once.
-
-        :param tell: see :class:`Ticket`.
-        :raises StoreUnavailableError: too much waits for a disk that hangs already, or there is no thread to be had.
-        """
-        ticket = Ticket(tell, self._filling)
-        with self._filling:
-            batch = self._join(items)
-            batch.tickets.append(ticket)
-        return ticket
-
     def commit(self, items: Sequence[T], *, patience_s: float | None = None) -> bool:
         """Hand items over, and wait for their commit, unless the disk hangs already.
 
@@ -141,7 +102,7 @@ class Committer(Generic[T]):
                 batch = self._join(items)
         except NoThreadError:
             # A process that is ending starts no thread any more, and still has hits to write down.
-            with self._working, fork_gate:
+            with self._working:
                 self._write(items)
             return True
         patience_s = self._patience_s if patience_s is None else max(patience_s, 0)
@@ -189,7 +150,7 @@ class Committer(Generic[T]):
         while (batch := queue.get()) is not None:
             with self._working:
                 self._commit(batch)
-        with self._working, fork_gate:
+        with self._working:
             self._close()
 
     def _commit(self, batch: Batch[T]) -> None:
@@ -198,8 +159,7 @@ class Committer(Generic[T]):
             self._batch = Batch()
         began_at = self._began_at = time.monotonic()
         try:
-            with fork_gate:
-                self._write(batch.items)
+            self._write(batch.items)
         except BaseException as error:
             batch.error = error
         else:
@@ -209,11 +169,6 @@ class Committer(Generic[T]):
             self._began_at = None
         with self._filling:
             batch.over = True
-            tickets = [ticket for ticket in batch.tickets if not ticket.left]
-            for ticket in tickets:
-                ticket.over = True
         batch.done.release()
-        for ticket in tickets:
-            ticket.tell(batch.error)
         if batch.error is not None and batch.late:
             self._fail_late(batch.late)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import threading
@@ -87,6 +88,8 @@ def get_primary_code(error: sqlite3.Error) -> int | None:
 def explain_error(error: sqlite3.Error | OSError, *, path: Path) -> StoreError:
     """Return the error of ours that says whose fault another is."""
     if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return StoreUnavailableError(f"the disk is full: {str(path)!r}")
         return StoreUnavailableError(f"{str(path)!r} cannot be used: {error.strerror or error}")
     reason = _ENVIRONMENT.get(get_primary_code(error) or 0)
     if reason is not None:

@@ -1,11 +1,62 @@
-"""Bring files, and the names of files, to the disk."""
+"""Files, and the names of files: written at a place, locked, and brought to the disk."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
-__all__ = ["sync_path"]
+__all__ = ["File", "OpenRaw", "RawFile", "sync_path", "try_lock"]
+
+
+class File(Protocol):
+    """A file that is written at places of one's choice."""
+
+    descriptor: int
+
+    def write(self, data: bytes, at: int) -> None:
+        """Write bytes at a place, all of them; raises OSError."""
+        ...
+
+    def sync(self) -> None:
+        """Return when all that was written is on the disk; raises OSError."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it, and of its lock."""
+        ...
+
+
+#: Opens a file by its path and flags as of :func:`os.open`, which makes it for this user alone.
+OpenRaw = Callable[[Path, int], File]
+
+
+class RawFile:
+    """A file of the operating system.
+
+    :param flags: as of :func:`os.open`.
+    """
+
+    def __init__(self, path: Path, flags: int) -> None:
+        self.descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+    def write(self, data: bytes, at: int) -> None:
+        """Write bytes at a place, all of them."""
+        rest = memoryview(data)
+        while rest:
+            written = os.pwrite(self.descriptor, rest, at)
+            rest, at = rest[written:], at + written
+
+    def sync(self) -> None:
+        """Return when all that was written is on the disk."""
+        # What else a full sync would write is the time of the last change.
+        (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(self.descriptor)
+
+    def close(self) -> None:
+        """Let go of it, and of its lock."""
+        os.close(self.descriptor)
 
 
 def sync_path(path: Path) -> None:
@@ -15,3 +66,12 @@ def sync_path(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file against everybody else who does so; False where somebody has."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -7,21 +7,25 @@ read-only, broken or slow), a spool elsewhere takes it, and where that fails too
 from __future__ import annotations
 
 import contextlib
+import errno
 import secrets
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
+from weakref import WeakSet
 
 from mailnod.errors import StoreBugError, StoreError, StoreLateError, StoreUnavailableError
 from mailnod.model import Kind, Observation, Overflow, Recorded
 from mailnod.store.circuit import Circuit
 from mailnod.store.commits import Committer
-from mailnod.store.database import OpenFile, explain_error, open_file
-from mailnod.store.journal_file import BUSY_TIMEOUT_S, Writer
+from mailnod.store.database import explain_error
+from mailnod.store.entries import write_entries
+from mailnod.store.files import OpenRaw, RawFile
+from mailnod.store.journal_file import JournalFile
+from mailnod.store.lane import JournalLane
 from mailnod.store.processes import PerProcess
 from mailnod.store.spool import Spool
 
@@ -62,7 +66,7 @@ class Journal:
         there are none, a hit waits up to ten seconds for the journal.
     :param patience_s: how long a hit waits altogether where there is a spool.
     :param spool_limit_bytes: how large a spool may grow.
-    :param opens: opens the file of a journal.
+    :param opens: opens the file of a journal that threads write to.
     :param monotonic: seconds of a clock that is never set back.
     """
 
@@ -73,7 +77,7 @@ class Journal:
         spool_folders: Sequence[Path] = (),
         patience_s: float = _PATIENCE_S,
         spool_limit_bytes: int = 256_000_000,
-        opens: OpenFile = open_file,
+        opens: OpenRaw = RawFile,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         folder = folder.absolute()
@@ -108,17 +112,9 @@ class Journal:
         """
         self._recorder.get().record(items)
 
-    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
-        """Let items be written down with the next commit, and return at once.
-
-        :param items: at least one.
-        :param tell: called once, in another thread, with True when they are on a disk, and with False where the journal
-            did not take them; it must not raise. In that case they are for :meth:`append_all`.
-        :returns: None where the journal takes nothing now; else what may be called by whom it takes too long, and
-            returns False where it is too late for that. Otherwise nothing is told any more, and the items are for
-            :meth:`append_all`: what is written twice is counted once.
-        """
-        return self._recorder.get().hand_over(items, tell)
+    def open_lane(self) -> JournalLane | None:
+        """Return a way for one event loop, which need not wait; None where this system has none."""
+        return self._recorder.get().open_lane()
 
     def lose(self, kind: Kind, number: int = 1) -> None:
         """Count hits that were answered and not written down; their number itself is, once a disk takes it."""
@@ -138,16 +134,18 @@ class _Recorder:
         spool: Spool | None,
         *,
         patience_s: float,
-        opens: OpenFile,
+        opens: OpenRaw,
         monotonic: Callable[[], float],
     ) -> None:
         self._folder = folder
         self._patience_s = patience_s
         journal_s = patience_s * _JOURNAL_SHARE if spool is not None else _PATIENCE_ALONE_S
-        writer = Writer(folder, opens=opens, busy_timeout_s=min(BUSY_TIMEOUT_S, journal_s * 2 / 3))
+        writer = _Writer(folder, opens=opens)
         self._journal = Committer[Recorded](
             writer.write, close=writer.drop_file, patience_s=journal_s, name="mailnod-journal"
         )
+        #: Those of event loops that are still there.
+        self._lanes: WeakSet[JournalLane] = WeakSet()
         self._circuit = Circuit(pause_s=_PAUSE_S, monotonic=monotonic)
         self._spool: Committer[Recorded] | None = None
         if spool is not None:
@@ -155,6 +153,8 @@ class _Recorder:
         #: Guards what follows.
         self._counting = Lock()
         self._journaled = self._spooled = 0
+        #: What the lanes have committed.
+        self._commits, self._commit_s = 0, 0.0
         self._lost: dict[Kind, Overflow] = {}
         #: Whether a disk has the count of what is lost.
         self._told = True
@@ -165,8 +165,8 @@ class _Recorder:
                 journaled=self._journaled,
                 spooled=self._spooled,
                 lost=sum(overflow.count for overflow in self._lost.values()),
-                commits=self._journal.commits,
-                commit_s=self._journal.commit_s,
+                commits=self._journal.commits + self._commits,
+                commit_s=self._journal.commit_s + self._commit_s,
             )
 
     def record(self, items: Sequence[Recorded]) -> None:
@@ -198,23 +198,21 @@ class _Recorder:
             return True
         return False
 
-    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
-        if not self._told or self._journal.is_stuck():
-            return None
-
-        def finish(error: BaseException | None) -> None:
-            failure = None if error is None else _explain(error, self._folder)
-            self._circuit.note(failure if isinstance(failure, StoreUnavailableError) else None)
-            if failure is None:
+    def open_lane(self) -> JournalLane | None:
+        def note(hits: int, took_s: float, error: OSError | None) -> None:
+            self._circuit.note(None if error is None else StoreUnavailableError(str(_explain(error, self._folder))))
+            if error is None:
                 with self._counting:
-                    self._journaled += sum(isinstance(item, Observation) for item in items)
-            tell(failure is None)
+                    self._journaled += hits
+                    self._commits += 1
+                    self._commit_s += took_s
 
         try:
-            self._circuit.check()
-            return self._journal.hand_over(items, finish).leave
-        except StoreUnavailableError:
+            lane = JournalLane(self._folder, may_take=lambda: self._told and self._circuit.may_try(), note=note)
+        except OSError:
             return None
+        self._lanes.add(lane)
+        return lane
 
     def lose(self, kind: Kind, number: int) -> None:
         now = datetime.now(UTC)
@@ -231,6 +229,8 @@ class _Recorder:
         if not self._told:
             with contextlib.suppress(StoreError):
                 self.record(())
+        for lane in list(self._lanes):
+            lane.close()
         self._journal.close()
         if self._spool is not None:
             self._spool.close()
@@ -270,9 +270,55 @@ class _Recorder:
                 self.lose(item.hit.kind, 1)
 
 
+class _Writer:
+    """The journal that the threads of one process write to; used by one of them at a time."""
+
+    def __init__(self, folder: Path, *, opens: OpenRaw) -> None:
+        self._folder = folder
+        self._opens = opens
+        self._file: JournalFile | None = None
+
+    def write(self, items: Sequence[Recorded]) -> None:
+        """Write down hits and counts; they are on the disk when this returns.
+
+        :raises OSError: neither the file nor another one takes them.
+        """
+        lines = write_entries(items)
+        try:
+            self._try(lines)
+        except OSError as error:
+            if self._file is not None and not self._file.is_broken:
+                # There is no room; another file would fare no better.
+                raise
+            self.drop_file()
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            self._try(lines)
+
+    def drop_file(self) -> None:
+        """Close the file and leave it to the drain; the next write begins another."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _try(self, lines: bytes) -> None:
+        self._get_file().write(lines)
+        if not self._get_file().is_in_place():
+            # What is written to a file that was unlinked or set aside is never read.
+            self.drop_file()
+            self._get_file().write(lines)
+
+    def _get_file(self) -> JournalFile:
+        if self._file is not None and self._file.is_full:
+            self.drop_file()
+        if self._file is None:
+            self._file = JournalFile(self._folder, opens=self._opens)
+        return self._file
+
+
 def _explain(error: BaseException, folder: Path) -> StoreError:
     """Return what an appender raises for what went wrong in its batch, a new error for each thread."""
-    if isinstance(error, sqlite3.Error | OSError):
+    if isinstance(error, OSError):
         failure = explain_error(error, path=folder)
     elif isinstance(error, Exception):
         failure = StoreBugError(f"a hit could not be written to {str(folder)!r}: {error!r}")

@@ -1,216 +1,220 @@
-"""The file of one process's journal: how it is made, written, found to be gone, and opened by others."""
+"""The file of one journal: made ready ahead of what is written, locked by its owner, and read by whoever drains it.
+
+It begins with a page that names it and says how far it was taken into the store. Then come lines as
+:mod:`~mailnod.store.entries` writes them, and zeros where nothing was written yet: on a place that is there already a
+sync costs half of what it does where a file grows.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import os
 import secrets
-import sqlite3
-from collections.abc import Iterator, Sequence
-from functools import cache
-from itertools import chain
+from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import Any
 
-from mailnod.model import Observation, Overflow, Recorded
-from mailnod.store.database import OpenFile, end_transaction, get_primary_code, open_file, set_wal_mode
-from mailnod.store.files import sync_path
-from mailnod.store.overflow import ADD_OVERFLOW
-from mailnod.store.rows import OBSERVATION_COLUMNS, OVERFLOW_COLUMNS, list_columns, write_observation, write_overflow
+from mailnod.store.entries import Entry, read_entries
+from mailnod.store.files import File, OpenRaw, RawFile, sync_path, try_lock
 
-__all__ = ["BUSY_TIMEOUT_S", "LOCK_SUFFIX", "SUFFIX", "Writer", "begin_write", "connect"]
+__all__ = ["NEW_SUFFIX", "SUFFIX", "JournalFile", "NoJournalError", "Reading", "open_journal"]
 
-Row = tuple[object, ...]
-
-#: What journals are called, and the files whose lock says that their owner lives.
+#: What journals are called, and one that its owner has not locked yet.
 SUFFIX = ".journal"
-LOCK_SUFFIX = ".lock"
+NEW_SUFFIX = ".new"
+#: The size of the first page, and of the blocks that disks are written in.
+_PAGE_BYTES = 4096
+#: How much is made ready at once, in bytes: a quarter of what there is, between these.
+_MIN_ROOM_BYTES = 128 * 1024
+_MAX_ROOM_BYTES = 4 * 1024 * 1024
+#: How large a file may grow; its owner then begins another, and the drain removes this one.
+_MAX_BYTES = 16 * 1024 * 1024
+#: How large one is from the start that is written directly: its blocks should be found in one piece.
+_DIRECT_BYTES = 4 * 1024 * 1024
 
-#: How long a commit waits, at most, for the drain to delete what it has moved.
-BUSY_TIMEOUT_S = 1.0
-
-_CREATE = (
-    f"CREATE TABLE IF NOT EXISTS hits (seq INTEGER PRIMARY KEY, {list_columns(OBSERVATION_COLUMNS)})",
-    f"CREATE TABLE IF NOT EXISTS overflow ({list_columns(OVERFLOW_COLUMNS)}, PRIMARY KEY (id))",
-)
-#: What stands for a value in a statement, where that is not the value as it is bound; see :func:`_bind`.
-_PLACES = {"link_index": "nullif(?, -1)", "url": "nullif(?, '')"}
-_ROW = f"({', '.join(_PLACES.get(name, '?') for name in OBSERVATION_COLUMNS)})"
-#: How many rows one statement writes, at most.
-_MAX_ROWS = 64
-
-
-@cache
-def _make_insert(rows: int) -> str:
-    values = ", ".join([_ROW] * rows)
-    return f"INSERT INTO hits ({list_columns(OBSERVATION_COLUMNS)}) VALUES {values}"  # noqa: S608
+_MAGIC = b"mailnod journal 1\n"
+#: How far it was taken in, in bytes from the start of the file: twenty digits behind the name.
+_TAKEN_AT = len(_MAGIC)
+_TAKEN_DIGITS = 20
 
 
-def connect(
-    path: Path, *, timeout_s: float = BUSY_TIMEOUT_S, durable: bool = True, opens: OpenFile = open_file
-) -> sqlite3.Connection:
-    """Open a journal that exists.
+class NoJournalError(Exception):
+    """A file with the name of a journal is none."""
 
-    :param timeout_s: how long its writes wait for another process.
-    :param durable: False where a power cut may undo what is written.
+
+class JournalFile:
+    """A journal as its owner writes it; used by one thread at a time.
+
+    :param folder: where it is made, readable by its owner alone.
+    :param direct: whether it is also opened so that it can be written without going through the system's memory.
     :param opens: opens the file.
+    :raises OSError: it cannot be made; nothing of it is left.
     """
-    connection = opens(path, mode="rw", timeout_s=timeout_s)
-    try:
-        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        connection.execute("PRAGMA secure_delete = ON")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
-
-@contextlib.contextmanager
-def begin_write(connection: sqlite3.Connection) -> Iterator[None]:
-    """Hold a journal's write lock; what is written meanwhile is there afterwards, or nothing is."""
-    connection.execute("BEGIN IMMEDIATE")
-    with end_transaction(connection):
-        yield
-
-
-class Writer:
-    """The journal of one process; used by one thread at a time."""
-
-    def __init__(self, folder: Path, *, opens: OpenFile, busy_timeout_s: float) -> None:
-        self._folder = folder
-        self._opens = opens
-        self._busy_timeout_s = busy_timeout_s
-        self._file: _File | None = None
-
-    def write(self, items: Sequence[Recorded]) -> None:
-        """Write down hits and counts; they are on the disk when this returns.
-
-        :raises sqlite3.Error, OSError: neither the file nor another one takes them.
-        """
-        rows = [write_observation(item) for item in items if isinstance(item, Observation)]
-        # A flood writes the same counts again and again; of each the highest is enough.
-        counts = sorted((item for item in items if isinstance(item, Overflow)), key=lambda item: item.count)
-        overflow = [write_overflow(item) for item in {item.id: item for item in counts}.values()]
-        try:
-            self._try(rows, overflow)
-        except (sqlite3.Error, OSError) as error:
-            if _is_full(error):
-                # The file is sound, and another one would fare no better.
-                raise
-            self.drop_file()
-            self._try(rows, overflow)
-
-    def drop_file(self) -> None:
-        """Close the file and leave it to the drain; the next write begins another."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _try(self, rows: Sequence[Row], overflow: Sequence[Row]) -> None:
-        self._get_file().write(rows, overflow)
-        if not self._get_file().is_in_place():
-            # Writes to a file that was unlinked or set aside succeed and are never read.
-            self.drop_file()
-            self._get_file().write(rows, overflow)
-
-    def _get_file(self) -> _File:
-        if self._file is None:
-            self._file = _File(self._folder, opens=self._opens, busy_timeout_s=self._busy_timeout_s)
-        return self._file
-
-
-class _File:
-    """A journal file that its owner writes to, and the lock that says so."""
-
-    def __init__(self, folder: Path, *, opens: OpenFile, busy_timeout_s: float) -> None:
+    def __init__(self, folder: Path, *, direct: bool = False, opens: OpenRaw = RawFile) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path = folder / f"{os.getpid()}-{secrets.token_hex(8)}{SUFFIX}"
-        # The lock comes before the journal, so that no living owner's journal is ever without one. It has a file of its
-        # own because closing any descriptor of a database drops SQLite's locks on it.
-        self._lock = _take_lock(self._path.with_suffix(LOCK_SUFFIX))
+        self.path = folder / f"{os.getpid()}-{secrets.token_hex(8)}{SUFFIX}"
+        #: Where the next line is written, and where what was made ready ends; in bytes from the start of the file.
+        self.end = _PAGE_BYTES
+        self.ready_until = 0
+        #: Whether what stands at the end is unknown, because a write failed there.
+        self.is_broken = False
+        #: A descriptor for direct writes; below zero where there is none.
+        self.direct = -1
+        new = self.path.with_suffix(NEW_SUFFIX)
+        self._file: File = opens(new, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-            self._connection = connect(self._path, timeout_s=busy_timeout_s, opens=opens)
-        except BaseException:
-            self._remove()
-            os.close(self._lock)
-            raise
-        try:
-            set_wal_mode(self._connection, timeout_s=busy_timeout_s)
-            for statement in _CREATE:
-                self._connection.execute(statement)
+            # Under its own name it is never without a lock, so that nobody takes its owner for dead.
+            if not try_lock(self._file.descriptor):
+                raise FileNotFoundError(f"a drain took the new journal for a leftover: {str(new)!r}")
+            if direct:
+                self.direct = os.open(new, os.O_RDWR | getattr(os, "O_DIRECT", 0) | os.O_CLOEXEC | os.O_NOFOLLOW)
+                os.posix_fallocate(self._file.descriptor, 0, _DIRECT_BYTES)
+            self._file.write(_MAGIC + b"%020d\n" % _PAGE_BYTES, 0)
+            self._make_room(_DIRECT_BYTES - _PAGE_BYTES if direct else _MIN_ROOM_BYTES)
+            if direct:
+                _forget_pages(self._file.descriptor)
+            new.rename(self.path)
             sync_path(folder)
-            status = self._path.stat()
-            self._identity = status.st_dev, status.st_ino
         except BaseException:
-            # It holds nothing yet, and on a full disk each hit would leave another.
-            self._remove()
+            for path in (new, self.path):
+                with contextlib.suppress(OSError):
+                    path.unlink()
             self.close()
             raise
+        status = os.fstat(self._file.descriptor)
+        self._identity = status.st_dev, status.st_ino
 
-    def write(self, rows: Sequence[Row], overflow: Sequence[Row]) -> None:
-        # Every statement lets go of the interpreter and must win it back from the thread that answers requests, so as
-        # few as may be are used; one alone is a transaction of its own.
-        if not overflow and len(rows) <= _MAX_ROWS:
-            self._insert(rows)
-            return
-        with begin_write(self._connection):
-            for start in range(0, len(rows), _MAX_ROWS):
-                self._insert(rows[start : start + _MAX_ROWS])
-            self._connection.executemany(ADD_OVERFLOW, overflow)
+    @property
+    def room(self) -> int:
+        """How many bytes can be written to places that are ready."""
+        return self.ready_until - self.end
 
-    def _insert(self, rows: Sequence[Row]) -> None:
-        if rows:
-            # Unlike execute(), this does not let go of the interpreter once more to ask for the number of the last row.
-            self._connection.executemany(_make_insert(len(rows)), (tuple(chain.from_iterable(map(_bind, rows))),))
+    @property
+    def is_full(self) -> bool:
+        """Whether another file should be begun."""
+        return self.end >= _MAX_BYTES
+
+    def write(self, lines: bytes) -> None:
+        """Append lines, and return when they are on the disk.
+
+        :raises OSError: they are not. Where :attr:`is_broken`, nothing more can be written here.
+        """
+        while len(lines) > self.room:
+            self._make_room(min(max(self.end // 4, _MIN_ROOM_BYTES), _MAX_ROOM_BYTES))
+        try:
+            self._file.write(lines, self.end)
+            self._file.sync()
+        except OSError:
+            self.is_broken = True
+            # What was refused may be counted as lost, and should not come back.
+            with contextlib.suppress(OSError):
+                self._file.write(bytes(len(lines)), self.end)
+            raise
+        self.end += len(lines)
 
     def is_in_place(self) -> bool:
+        """Return whether what is written here will be found: the file is there under its name."""
         try:
-            status = self._path.stat()
+            status = self.path.stat()
         except FileNotFoundError:
             return False
         return (status.st_dev, status.st_ino) == self._identity
 
     def close(self) -> None:
-        with contextlib.suppress(sqlite3.Error):
-            self._connection.close()
-        os.close(self._lock)
+        """Leave the file to the drain."""
+        if self.direct >= 0:
+            os.close(self.direct)
+            self.direct = -1
+        self._file.close()
 
-    def _remove(self) -> None:
-        for name in (self._path.name, f"{self._path.name}-wal", f"{self._path.name}-shm"):
-            with contextlib.suppress(OSError):
-                self._path.with_name(name).unlink()
-        with contextlib.suppress(OSError):
-            self._path.with_suffix(LOCK_SUFFIX).unlink()
+    def _make_room(self, size: int) -> None:
+        """Make so many bytes more of the file ready, and return when that is on the disk."""
+        start = max(self.ready_until, _PAGE_BYTES)
+        self._file.write(bytes(size), start)
+        self._file.sync()
+        self.ready_until = start + size
 
 
-def _bind(row: Sequence[Any]) -> Row:
-    """Return the row of an observation in types that need no adapter.
+class Reading:
+    """A journal as the drain reads it; see :func:`open_journal`."""
 
-    For bytes, booleans and None the module looks for one each time, which takes longer than to bind the value.
+    def __init__(self, file: FileIO, path: Path, *, is_dead: bool) -> None:
+        self._file = file
+        self.path = path
+        #: Whether its owner is gone.
+        self.is_dead = is_dead
+        head = file.read(_TAKEN_AT + _TAKEN_DIGITS)
+        digits = head[_TAKEN_AT:]
+        if not head.startswith(_MAGIC) or len(digits) < _TAKEN_DIGITS or not digits.isdigit():
+            raise NoJournalError("it does not begin as a journal does")
+        #: How far it was taken in, in bytes from the start of the file.
+        self.taken = max(int(digits), _PAGE_BYTES)
+
+    def read(self) -> Iterator[Entry]:
+        """Yield what was not taken in yet.
+
+        Of a living owner's file all before the first line that may still be on its way: one that is not whole, or that
+        no readable line follows.
+        """
+        if self.is_dead:
+            yield from read_entries(self._file, self.taken, past_zeros=True)
+            return
+        damaged: list[Entry] = []
+        for entry in read_entries(self._file, self.taken, past_zeros=False):
+            if not entry.whole:
+                return
+            if entry.item is None:
+                damaged.append(entry)
+                continue
+            yield from damaged
+            damaged = []
+            yield entry
+
+    def note_taken(self, end: int) -> None:
+        """Note how far it was taken in, and leave nothing of that in the file.
+
+        A power cut may undo both; what is taken in again does no harm.
+        """
+        descriptor = self._file.fileno()
+        os.pwrite(descriptor, b"%020d" % end, _TAKEN_AT)
+        # In this order, because zeros would hide what stands behind them.
+        os.pwrite(descriptor, bytes(end - self.taken), self.taken)
+        self.taken = end
+
+    def erase_taken(self) -> None:
+        """Return when nothing of what was taken in is on the disk."""
+        self._file.seek(_PAGE_BYTES)
+        at = _PAGE_BYTES
+        while at < self.taken:
+            part = self._file.read(min(self.taken - at, _MAX_BYTES))
+            if not part:
+                break
+            if part.strip(b"\0"):
+                os.pwrite(self._file.fileno(), bytes(len(part)), at)
+            at += len(part)
+        os.fsync(self._file.fileno())
+
+
+@contextlib.contextmanager
+def open_journal(path: Path, *, to_take: bool = True) -> Iterator[Reading]:
+    """Open a journal to read it.
+
+    :param to_take: whether to take it in; it is locked meanwhile where its owner is gone.
+    :raises NoJournalError: the file is no journal.
+    :raises OSError: it cannot be read now.
     """
-    id_, delivery_id, *others, link_index, url, checked = row
-    number = -1 if link_index is None else link_index
-    return (bytearray(id_), bytearray(delivery_id), *others, number, url or "", int(checked))
+    flags = os.O_RDWR if to_take else os.O_RDONLY
+    descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "r+b" if to_take else "rb", buffering=0) as file:
+        reading = Reading(file, path, is_dead=to_take and try_lock(descriptor))
+        try:
+            yield reading
+        finally:
+            _forget_pages(descriptor)
 
 
-def _is_full(error: sqlite3.Error | OSError) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    # The index of the log is a file of its own, and has an error of its own where there is no room for it.
-    no_room_for_index = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHMSIZE
-    return no_room_for_index or get_primary_code(error) == sqlite3.SQLITE_FULL
-
-
-def _take_lock(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(descriptor).st_nlink == 0:
-            raise FileNotFoundError(errno.ENOENT, "a drain took the new lock file for a leftover", str(path))
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
+def _forget_pages(descriptor: int) -> None:
+    """Let the system keep no copy in memory of what is on the disk, which a direct write would have to wait for."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

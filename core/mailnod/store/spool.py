@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
-import json
 import logging
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 from mailnod.model import Observation, Overflow, Recorded
-from mailnod.store.files import sync_path
-from mailnod.store.rows import read_observation, read_overflow, write_observation, write_overflow
+from mailnod.store.entries import Entry, read_entries, write_entries
+from mailnod.store.files import sync_path, try_lock
 
-__all__ = ["SPOOL_SUFFIX", "Spool", "find_folders", "list_ids", "measure", "replay"]
+__all__ = ["SPOOL_SUFFIX", "Spool", "Take", "find_folders", "list_ids", "measure", "replay", "take_entries"]
+
+#: Takes observations, and counts of those beyond a cap, into the store.
+Take = Callable[[Sequence[Observation], Sequence[Overflow]], None]
 
 #: What the files are called.
 SPOOL_SUFFIX = ".spool"
@@ -33,7 +33,6 @@ SPOOL_SUFFIX = ".spool"
 #: a say, so that all processes find the same.
 _BASES = (Path("/var/tmp"), Path("/tmp"))  # noqa: S108
 
-_CHECK_BYTES = 8
 #: Counts are few and small, and find room where hits find none any more.
 _RESERVE_BYTES = 1_000_000
 
@@ -69,7 +68,8 @@ def list_ids(folders: Sequence[Path]) -> set[bytes]:
     for folder in folders:
         for path in folder.glob(f"*{SPOOL_SUFFIX}"):
             with contextlib.suppress(OSError), path.open("rb") as lines:
-                found.update(item.id for item in map(_decode, lines) if isinstance(item, Observation))
+                entries = read_entries(lines, 0, past_zeros=True)
+                found.update(entry.item.id for entry in entries if isinstance(entry.item, Observation))
     return found
 
 
@@ -91,15 +91,13 @@ class Spool:
 
         :raises OSError: no folder takes them.
         """
-        hits = [item for item in items if isinstance(item, Observation)]
-        counts = sorted((item for item in items if isinstance(item, Overflow)), key=lambda item: item.count)
-        # An empty line first, so that whatever was torn before ends there. Of each count the highest is enough.
-        kept: list[Recorded] = [*hits, *{item.id: item for item in counts}.values()]
-        lines = b"\n" + b"".join(map(_encode, kept))
+        has_hits = any(isinstance(item, Observation) for item in items)
+        # An empty line first, so that whatever was torn before ends there.
+        lines = b"\n" + write_entries(items)
         failure = OSError(errno.ENOENT, "there is no folder for a spool")
         for folder in self._folders:
             try:
-                self._append(folder, lines, limit_bytes=self._limit_bytes + (0 if hits else _RESERVE_BYTES))
+                self._append(folder, lines, limit_bytes=self._limit_bytes + (0 if has_hits else _RESERVE_BYTES))
             except OSError as error:
                 failure = error
             else:
@@ -132,7 +130,7 @@ class Spool:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = os.open(folder / self._name, flags, 0o600)
             try:
-                if _try_lock(descriptor) and os.fstat(descriptor).st_nlink:
+                if try_lock(descriptor) and os.fstat(descriptor).st_nlink:
                     return descriptor
             except BaseException:
                 os.close(descriptor)
@@ -141,21 +139,10 @@ class Spool:
             self._name = _make_name()
 
 
-def replay(
-    folder: Path,
-    take: Callable[[Sequence[Observation], Sequence[Overflow]], None],
-    *,
-    batch: int,
-    go_on: Callable[[], bool],
-) -> bool:
-    """Hand over what lies in a spool, and remove each file when all of it has been taken.
-
-    A line that is damaged counts as a lost hit, unless it is the last and has no end, which nobody was told is safe.
+def replay(folder: Path, take: Take, *, batch: int, go_on: Callable[[], bool]) -> bool:
+    """Hand over what lies in a spool, and remove each file when all of it has been taken; see :func:`take_entries`.
 
     :param folder: it need not exist.
-    :param take: returns once what it was given is safe elsewhere; taking the same again must do no harm.
-    :param batch: how many hits are handed over at once.
-    :param go_on: asked before each batch.
     :returns: False where it was told to end.
     """
     for path in sorted(folder.glob(f"*{SPOOL_SUFFIX}")):
@@ -166,77 +153,75 @@ def replay(
             continue
         with os.fdopen(descriptor, "rb") as file:
             # Its owner begins another where it finds this one locked.
-            if _try_lock(descriptor):
-                if not _replay_lines(path, file, take, batch=batch, go_on=go_on):
+            if try_lock(descriptor):
+                entries = read_entries(file, 0, past_zeros=True)
+                if not take_entries(path, entries, take, batch=batch, go_on=go_on):
                     return False
                 path.unlink(missing_ok=True)
     return True
 
 
-def _replay_lines(
+def take_entries(
     path: Path,
-    lines: Iterator[bytes],
-    take: Callable[[Sequence[Observation], Sequence[Overflow]], None],
+    entries: Iterable[Entry],
+    take: Take,
     *,
     batch: int,
     go_on: Callable[[], bool],
+    note_taken: Callable[[int], None] = lambda _: None,
 ) -> bool:
+    """Hand over what lines hold, a batch at a time.
+
+    A line that is damaged counts as a lost hit. One that is torn does not, because nobody was told that it is safe.
+
+    :param path: of the file that they are from.
+    :param take: returns once what it was given is safe elsewhere; taking the same again must do no harm.
+    :param batch: how many hits are handed over at once.
+    :param go_on: asked before each batch.
+    :param note_taken: called after each batch with the place where it ends in the file, in bytes.
+    :returns: False where it was told to end.
+    """
     hits: list[Observation] = []
     # Of one id the highest count stands for all others.
     counts: dict[bytes, Overflow] = {}
-    damaged = 0
-    for line in lines:
-        item = _decode(line)
+    damaged: list[int] = []
+    end = 0
+
+    def flush() -> bool:
+        if not (hits or counts or damaged):
+            return True
+        if not go_on():
+            return False
+        if damaged:
+            said = "%d lines of %s were damaged and are lost; the others are taken in"
+            _log.error(said, len(damaged), path.name)
+            lost = _count_damaged(path, damaged)
+            counts[lost.id] = lost
+        take(hits, list(counts.values()))
+        note_taken(end)
+        hits.clear()
+        counts.clear()
+        damaged.clear()
+        return True
+
+    for item, end, whole in entries:
         if isinstance(item, Observation):
             hits.append(item)
         elif isinstance(item, Overflow):
             known = counts.get(item.id)
             counts[item.id] = item if known is None or item.count > known.count else known
-        elif line.strip() and line.endswith(b"\n"):
-            damaged += 1
-        if len(hits) >= batch:
-            if not go_on():
-                return False
-            take(hits, [])
-            hits = []
-    if damaged:
-        _log.error("%d lines of the spool %s were damaged and are lost; the others are taken in", damaged, path.name)
-        lost = _count_damaged(path, damaged)
-        counts[lost.id] = lost
-    if not go_on():
-        return False
-    take(hits, list(counts.values()))
-    return True
+        elif whole:
+            damaged.append(end)
+        if len(hits) >= batch and not flush():
+            return False
+    return flush()
 
 
-def _encode(item: Recorded) -> bytes:
-    row = write_observation(item) if isinstance(item, Observation) else write_overflow(item)
-    values = [value.hex() if isinstance(value, bytes) else value for value in row]
-    kind = "hit" if isinstance(item, Observation) else "count"
-    text = json.dumps([kind, *values], separators=(",", ":")).encode()
-    return _check(text) + b" " + text + b"\n"
-
-
-def _decode(line: bytes) -> Recorded | None:
-    check, _, text = line.rstrip(b"\n").partition(b" ")
-    if not line.endswith(b"\n") or check != _check(text):
-        return None
-    kind, *row = json.loads(text)
-    if kind == "count":
-        return read_overflow([bytes.fromhex(row[0]), *row[1:]])
-    ids: list[Any] = [bytes.fromhex(value) for value in row[:2]]
-    return read_observation([*ids, *row[2:]])
-
-
-def _check(text: bytes) -> bytes:
-    return blake2b(text, digest_size=_CHECK_BYTES).hexdigest().encode("ascii")
-
-
-def _count_damaged(path: Path, number: int) -> Overflow:
-    # Named by the file, so that it is counted once, however often the file is read.
-    id_ = blake2b(os.fsencode(path.name), digest_size=16).digest()
+def _count_damaged(path: Path, places: Sequence[int]) -> Overflow:
+    # Named by the file and the first place, so that they are counted once, however often the file is read.
+    id_ = blake2b(os.fsencode(path.name) + b" %d" % places[0], digest_size=16).digest()
     now = datetime.now(UTC)
-    return Overflow(id=id_, reason="lost", key="", kind="open", first_at=now, last_at=now, count=number)
+    return Overflow(id=id_, reason="lost", key="", kind="open", first_at=now, last_at=now, count=len(places))
 
 
 def _make_name() -> str:
@@ -266,14 +251,6 @@ def _get_device(path: Path) -> int | None:
         with contextlib.suppress(OSError):
             return place.stat().st_dev
     return None
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _write_whole(descriptor: int, data: bytes) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from mailnod.collect.asgi import make_app, wrap_app
+from mailnod.collect.asgi import ASGIApp, make_app, wrap_app
 from mailnod.collect.collector import PIXEL_REPLY, Request
+from mailnod.collect.ticks import Lane
 from mailnod.model import Hit, Observation, Recorded, Reply
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -32,7 +34,7 @@ class Seen:
         headers = (("Content-Type", "image/gif"), ("Content-Length", "1"))
         return Reply(status=200, headers=headers, body=b"x"), OBSERVATION
 
-    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
+    def open_lane(self) -> Lane | None:
         return None
 
     def record(self, items: Sequence[Recorded]) -> None:
@@ -275,48 +277,86 @@ def test_disk_that_hangs_holds_up_no_reply() -> None:
     assert disk.finished.wait(30)
 
 
-class Handed(Seen):
-    """Takes what is handed over, and tells of it later, in a thread."""
+class PipeLane:
+    """Writes to no disk, and tells of it through a pipe, or never.
 
-    def __init__(self, *, outcome: bool | None) -> None:
-        super().__init__()
+    :param outcome: what becomes of a batch; None hangs.
+    """
+
+    def __init__(self, outcome: bool | None) -> None:
         self.outcome = outcome
-        self.handed: list[int] = []
-        self.left = 0
+        self.begun: list[int] = []
+        self.made_room = threading.Event()
+        self.is_low = False
+        self.made_more = threading.Event()
+        self.reader, self.writer = os.pipe()
 
-    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
-        self.handed.append(len(items))
+    def fileno(self) -> int:
+        return self.reader
+
+    def begin(self, items: Sequence[Recorded]) -> bool:
+        if not self.made_room.is_set():
+            return False
+        self.begun.append(len(items))
         if self.outcome is not None:
-            threading.Thread(target=tell, args=(self.outcome,)).start()
-        return self.leave
+            os.write(self.writer, b"x")
+        return True
 
-    def leave(self) -> bool:
-        self.left += 1
-        return self.outcome is None
+    def finish(self) -> bool | None:
+        os.read(self.reader, 1)
+        return self.outcome
+
+    def make_room(self) -> None:
+        (self.made_more if self.is_low else self.made_room).set()
 
 
-def test_hits_that_are_handed_over_need_no_other_record() -> None:
-    """Replies leave when they are told of their commit, and what comes meanwhile is handed over next."""
-    seen = Handed(outcome=True)
+class Laned(Seen):
+    """Has a lane, in which there is room once that was made."""
+
+    def __init__(self, outcome: bool | None) -> None:
+        super().__init__()
+        self.lane = PipeLane(outcome)
+
+    def open_lane(self) -> Lane | None:
+        return self.lane
+
+
+async def request_until_there_is_room(seen: Laned, app: ASGIApp) -> None:
+    """Let one hit go the other way, after which a thread makes room."""
+    await request_all(app, 1, [])
+    assert await asyncio.to_thread(seen.lane.made_room.wait, 30)
+
+
+def test_hits_in_a_lane_need_no_other_record() -> None:
+    """Replies leave when the lane tells of their commit; what it has no room for goes the other way, and makes some."""
+    seen = Laned(outcome=True)
     app = make_app(seen)
     log: list[str] = []
 
     async def run() -> None:
+        await request_until_there_is_room(seen, app)
         await request_all(app, 5, log)
+        seen.lane.is_low = True
         await request_all(app, 4, log)
+        assert await asyncio.to_thread(seen.lane.made_more.wait, 30)
 
     asyncio.run(asyncio.wait_for(run(), 30))
-    assert (seen.handed, seen.commits, len(log)) == ([5, 4], [], 9)
+    assert (seen.lane.begun, seen.commits, len(log)) == ([5, 4], [1], 9)
 
 
 @pytest.mark.parametrize("outcome", [False, None], ids=["fails", "hangs"])
 def test_hits_whose_commit_fails_or_hangs_are_recorded_by_other_means(outcome: bool | None) -> None:
-    """What was handed over in vain, or is left after an eighth of a second, is recorded in a thread that may wait."""
-    seen = Handed(outcome=outcome)
+    """What a lane fails to write, or has not written after an eighth of a second, is recorded in a thread."""
+    seen = Laned(outcome)
+    app = make_app(seen)
     log: list[str] = []
-    asyncio.run(asyncio.wait_for(request_all(make_app(seen), 5, log), 30))
-    assert (seen.handed, seen.commits, len(log)) == ([5], [5], 5)
-    assert seen.left == (outcome is None)
+
+    async def run() -> None:
+        await request_until_there_is_room(seen, app)
+        await request_all(app, 5, log)
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+    assert (seen.lane.begun, seen.commits, len(log)) == ([5], [1, 5], 5)
 
 
 def test_each_event_loop_has_its_own_commits() -> None:

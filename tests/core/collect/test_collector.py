@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from mailnod.collect.caps import Caps
 from mailnod.collect.collector import PIXEL, Collector, Request, find_client, keep_headers
 from mailnod.collect.suppressed import Suppressed
+from mailnod.collect.ticks import Lane
 from mailnod.errors import StoreBugError, StoreError, StoreUnavailableError
 from mailnod.model import HONEYPOT_INDEX, Kind, Mode, Observation, Overflow, Recorded, Reply
 from mailnod.testing import FrozenClock
@@ -43,10 +44,8 @@ class ListJournal:
         self.observations += [item for item in items if isinstance(item, Observation)]
         self.counts += [item for item in items if isinstance(item, Overflow)]
 
-    def hand_over(self, items: Sequence[Recorded], tell: Callable[[bool], None]) -> Callable[[], bool] | None:
-        self.append_all(items)
-        tell(True)
-        return lambda: False
+    def open_lane(self) -> Lane | None:
+        return None
 
     def lose(self, kind: Kind, number: int = 1) -> None:
         self.lost += [kind] * number

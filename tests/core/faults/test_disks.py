@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ import pytest
 from contracts.store_contract import after, make_observation
 from mailnod.errors import StoreLateError
 from mailnod.store.drain import drain
+from mailnod.store.files import RawFile
 from mailnod.store.journal import Journal
 from mailnod.store.sqlite import SQLiteStore
 from mailnod.testing import FrozenClock
@@ -66,12 +66,6 @@ def read_only_disk(house: House) -> Iterator[None]:
     yield
     # Readers of the store keep nothing open that could stand in the way.
     subprocess.run(["mount", "-o", "remount,rw", str(house.folder)], check=True)
-
-
-@contextmanager
-def locked_journal(house: House) -> Iterator[None]:
-    with lock(*list_journals(house)):
-        yield
 
 
 @contextmanager
@@ -136,7 +130,6 @@ def damaged_store(house: House) -> Iterator[None]:
 FAULTS = [
     full_disk,
     read_only_disk,
-    locked_journal,
     removed_journal,
     impossible_journals,
     damaged_journal,
@@ -203,20 +196,12 @@ def test_hanging_disk_is_turned_away_from(tmp_path: Path) -> None:
     """While the commit of a journal hangs, hits go to the spool, and none waits for it for long (R2)."""
     gate = threading.Lock()
 
-    class HangingConnection(sqlite3.Connection):
-        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
-            if sql.startswith(("COMMIT", "INSERT")):
-                with gate:
-                    pass
-            return super().execute(sql, *parameters)
+    class HangingFile(RawFile):
+        def sync(self) -> None:
+            with gate:
+                super().sync()
 
-    def open_hanging(path: Path, *, mode: str, timeout_s: float) -> sqlite3.Connection:
-        uri = f"{path.as_uri()}?mode={mode}"
-        return sqlite3.connect(
-            uri, uri=True, timeout=timeout_s, isolation_level=None, check_same_thread=False, factory=HangingConnection
-        )
-
-    journal = Journal(tmp_path / "journals", spool_folders=[tmp_path / "spool"], opens=open_hanging)
+    journal = Journal(tmp_path / "journals", spool_folders=[tmp_path / "spool"], opens=HangingFile)
     journal.append(make_observation(b"8 bytes.", at=after(0)))
     times_ms: list[float] = []
 

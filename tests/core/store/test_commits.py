@@ -142,41 +142,6 @@ def test_closed_committer_begins_anew(disk: Disk, make: Callable[..., Committer[
     assert "test" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_who_hands_over_is_told_and_does_not_wait(disk: Disk, make: Callable[..., Committer[int]]) -> None:
-    """Items that are handed over share commits with all others, and each caller is told of its own, or of the error."""
-    committer = make()
-    told: list[object] = []
-    disk.goes_on.clear()
-    first = committer.hand_over([1], lambda error: told.append((1, error)))
-    assert disk.asked.wait(LIMIT_S)
-    committer.hand_over([2], lambda error: told.append((2, error)))
-    assert told == []
-    disk.goes_on.set()
-    assert committer.commit([3])
-    committer.close()
-    assert disk.batches == [[1], [2, 3]]
-    assert told == [(1, None), (2, None)]
-    assert not first.leave()
-    disk.error = OSError("broken")
-    committer.hand_over([4], lambda error: told.append((4, error)))
-    committer.close()
-    assert told[2:] == [(4, disk.error)]
-
-
-def test_who_has_left_hears_nothing(disk: Disk, make: Callable[..., Committer[int]]) -> None:
-    """Items that were left are written all the same, and nobody is told."""
-    committer = make()
-    told: list[object] = []
-    disk.goes_on.clear()
-    ticket = committer.hand_over([1], told.append)
-    assert disk.asked.wait(LIMIT_S)
-    assert ticket.leave()
-    disk.goes_on.set()
-    committer.close()
-    assert disk.batches == [[1]]
-    assert told == []
-
-
 def test_where_no_thread_is_to_be_had_the_caller_writes(
     disk: Disk, make: Callable[..., Committer[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +154,4 @@ def test_where_no_thread_is_to_be_had_the_caller_writes(
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
         assert committer.commit([1, 2])
-        with pytest.raises(StoreUnavailableError, match="no thread"):
-            committer.hand_over([3], lambda _: None)
     assert disk.batches == [[1, 2]]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import resource
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -20,6 +21,7 @@ from mailnod.errors import StoreError, StoreUnavailableError
 from mailnod.model import Observation
 from mailnod.store.drain import count_pending, drain
 from mailnod.store.journal import Journal
+from mailnod.store.scrub import scrub_journals
 from mailnod.store.spool import Spool
 from mailnod.store.sqlite import SQLiteStore
 
@@ -126,22 +128,6 @@ def test_store_that_is_down_leaves_the_journals(folder: Path, tmp_path: Path, st
     assert drain(folder, store, settle_s=0) == 5
 
 
-def test_locked_journal_waits_for_the_next_drain(folder: Path, store: SQLiteStore) -> None:
-    """A journal that another process holds is neither set aside nor in the way of the others."""
-    fill(folder, 2)
-    (path,) = folder.glob("*.journal")
-    blocker = sqlite3.connect(path, isolation_level=None)
-    blocker.execute("BEGIN EXCLUSIVE")
-    fill(folder, 3)
-    assert drain(folder, store, settle_s=0) == 5
-    assert [p.name for p in folder.glob("*.journal")] == [path.name]
-    blocker.execute("ROLLBACK")
-    blocker.close()
-    assert drain(folder, store, settle_s=0) == 0
-    assert list(folder.iterdir()) == []
-    assert len(get_stored(store)) == 5
-
-
 def test_withdrawal_is_checked_again(folder: Path, store: SQLiteStore) -> None:
     """Hits that were written down before the collector knew of a withdrawal are discarded."""
     delivery = make_delivery()
@@ -209,21 +195,86 @@ def test_sound_journal_is_not_set_aside_for_want_of_descriptors(folder: Path, st
     assert list(folder.iterdir()) == []
 
 
-def test_readable_rows_of_a_damaged_journal_are_kept(folder: Path, store: SQLiteStore) -> None:
-    """From a journal with a broken page in the middle, the rows on both sides of it reach the store."""
+def test_readable_hits_of_a_damaged_journal_are_kept(
+    folder: Path, store: SQLiteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From a journal with a broken page in the middle, the hits on both sides of it reach the store, the others count.
+
+    The page is read as one line, so that what was lost is said, and how much of it is not known exactly.
+    """
     observations = fill(folder, 200, user_agent="x" * 500)
     (path,) = folder.glob("*.journal")
-    page = 4096
-    size = path.stat().st_size
-    with path.open("r+b") as file:
-        file.seek(size // page // 2 * page)
-        file.write(b"\xff" * page)
-    moved = drain(folder, store, settle_s=0)
+    data = bytearray(path.read_bytes())
+    data[40_960:45_056] = b"\xff" * 4096
+    path.write_bytes(data)
+    with caplog.at_level(logging.ERROR):
+        moved = drain(folder, store, settle_s=0)
     stored = get_stored(store)
-    assert 150 < moved < 200
+    assert 180 < moved < 200
     assert len(stored) == moved
     assert {observations[0].id, observations[-1].id} <= set(stored)
-    assert [p.name for p in folder.glob("*.corrupt")] == [path.with_suffix(".corrupt").name]
+    assert list(folder.iterdir()) == []
+    assert [(one.reason, one.hits) for one in store.get_overflow()] == [("lost", 1)]
+    assert len(caplog.records) == 1
+
+
+def test_damage_in_a_living_owner_s_journal_is_passed_over_once(folder: Path, store: SQLiteStore) -> None:
+    """Behind a damaged line the drain goes on, the loss counts once, and the owner's next hits come too."""
+    journal = Journal(folder)
+    for number in range(3):
+        journal.append(make_observation(b"8 bytes.", at=after(number)))
+    (path,) = folder.glob("*.journal")
+    with path.open("r+b") as file:
+        file.seek(file.read().index(b"Mail"))
+        file.write(b"mAIL")
+    for number in range(3, 6):
+        drain(folder, store, settle_s=0)
+        journal.append(make_observation(b"8 bytes.", at=after(number)))
+    journal.close()
+    drain(folder, store, settle_s=0)
+    assert len(get_stored(store)) == 5
+    assert [(one.reason, one.hits) for one in store.get_overflow()] == [("lost", 1)]
+
+
+def test_line_that_is_on_its_way_waits(folder: Path, store: SQLiteStore) -> None:
+    """What a living owner has written in part is neither taken nor counted as lost, and is taken when it is whole."""
+    journal = Journal(folder)
+    journal.append(make_observation(b"8 bytes.", at=after(0)))
+    (path,) = folder.glob("*.journal")
+    whole = path.read_bytes()
+    assert drain(folder, store, settle_s=0) == 1
+    journal.append(make_observation(b"8 bytes.", at=after(1)))
+    data = path.read_bytes()
+    begin = whole.rindex(b"\n") + 1
+    end = data.rindex(b"\n") + 1
+    for cut in (begin + 1, (begin + end) // 2, end - 1):
+        with path.open("r+b", buffering=0) as file:
+            file.seek(cut)
+            file.write(bytes(end - cut))
+            assert drain(folder, store, settle_s=0) == 0
+            file.seek(cut)
+            file.write(data[cut:end])
+    assert drain(folder, store, settle_s=0) == 1
+    assert store.get_overflow() == []
+    journal.close()
+
+
+def test_moved_hits_leave_no_trace_in_a_living_owner_s_journal(folder: Path, store: SQLiteStore) -> None:
+    """What was moved is erased from the file at once, and what a drain that died left there is erased by the scrub."""
+    journal = Journal(folder)
+    journal.append(make_observation(b"8 bytes.", at=after(0), user_agent="Secret Mail"))
+    (path,) = folder.glob("*.journal")
+    before = path.read_bytes()
+    assert drain(folder, store, settle_s=0) == 1
+    assert b"Secret" not in path.read_bytes()
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(before[4096:])
+    assert scrub_journals(folder, until=after(0))
+    assert b"Secret" not in path.read_bytes()
+    journal.append(make_observation(b"8 bytes.", at=after(1)))
+    assert drain(folder, store, settle_s=0) == 1
+    journal.close()
 
 
 def test_owner_of_a_damaged_journal_begins_another(folder: Path, store: SQLiteStore) -> None:
@@ -240,20 +291,16 @@ def test_owner_of_a_damaged_journal_begins_another(folder: Path, store: SQLiteSt
     assert observation.id in get_stored(store)
 
 
-def test_row_that_is_no_observation_is_set_aside(
-    folder: Path, store: SQLiteStore, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A row that cannot be read is kept in a file that is set aside, and the others are moved."""
+def test_line_that_is_no_observation_counts_as_lost(folder: Path, store: SQLiteStore) -> None:
+    """A line whose checksum is right and whose content is not, as of a defect of ours, costs its own hit alone."""
     fill(folder, 3)
     (path,) = folder.glob("*.journal")
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE hits SET headers = '{' WHERE seq = 2")
-    connection.commit()
-    connection.close()
-    with caplog.at_level(logging.ERROR):
-        assert drain(folder, store, settle_s=0, batch=1) == 2
-    assert [p.suffix for p in folder.iterdir()] == [".corrupt"]
-    assert len(caplog.records) == 1
+    lines = path.read_bytes()
+    line = lines[lines.index(b"\n", 4096) + 1 :].split(b"\n")[0]
+    text = line[9:].replace(b'"open"', b'"no"')
+    path.write_bytes(lines.replace(line, b"%08x %b" % (crc32(text), text)))
+    assert drain(folder, store, settle_s=0, batch=1) == 2
+    assert [(one.reason, one.hits) for one in store.get_overflow()] == [("lost", 1)]
 
 
 def test_journal_copied_back_from_a_backup_doubles_nothing(folder: Path, store: SQLiteStore, tmp_path: Path) -> None:
@@ -266,12 +313,14 @@ def test_journal_copied_back_from_a_backup_doubles_nothing(folder: Path, store: 
 
 
 def test_leftovers_are_swept(folder: Path, store: SQLiteStore) -> None:
-    """The lock of a process that died before or after its journal lived is removed."""
+    """A journal of a process that died before it had a name is removed, and that of a living one is not."""
     folder.mkdir()
-    (folder / "1-aa.lock").touch()
-    (folder / "1-aa.journal-wal").touch()
-    drain(folder, store, settle_s=0)
-    assert list(folder.iterdir()) == []
+    (folder / "1-aa.new").touch()
+    living = folder / "2-bb.new"
+    with living.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        drain(folder, store, settle_s=0)
+        assert list(folder.iterdir()) == [living]
 
 
 def test_pending_hits_are_counted_where_they_lie(folder: Path, tmp_path: Path) -> None:

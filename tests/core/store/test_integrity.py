@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from contracts.store_contract import T0, after, make_observation
-from mailnod.store.drain import drain
 from mailnod.store.integrity import Health, Inspector, read_health
-from mailnod.store.journal import Journal
 from mailnod.store.sqlite import SQLiteStore
 
 HOUR = timedelta(hours=1)
@@ -111,19 +109,3 @@ def test_store_on_a_server_has_no_file(store: SQLiteStore, folder: Path) -> None
     assert inspector.inspect(now=T0) == Health(checked_at=T0, problems=(), file=None)
     assert inspector.inspect(now=T0 + 23 * HOUR) is None
     assert inspector.inspect(now=T0 + 24 * HOUR) is not None
-
-
-def test_damage_that_spares_the_rows_of_a_journal_is_found(
-    folder: Path, store: SQLiteStore, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A journal with a damaged page is set aside even where its rows can be read, and those are kept."""
-    journal = Journal(folder)
-    for i in range(5):
-        journal.append(make_observation(b"8 bytes.", at=after(i)))
-    journal.close()
-    (path,) = folder.glob("*.journal")
-    damage(path, "overflow")
-    with caplog.at_level(logging.ERROR):
-        assert drain(folder, store, settle_s=0, verify=True) == 5
-    assert [p.suffix for p in folder.iterdir()] == [".corrupt"]
-    assert len(caplog.records) == 1

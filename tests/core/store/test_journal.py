@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import threading
 from itertools import count
 from pathlib import Path
-from queue import SimpleQueue
 
 import pytest
 
@@ -18,6 +17,7 @@ from contracts.store_contract import after, make_observation
 from mailnod.errors import StoreUnavailableError
 from mailnod.model import HONEYPOT_INDEX, EventFilter, Observation
 from mailnod.store.drain import drain
+from mailnod.store.files import RawFile
 from mailnod.store.journal import Journal
 from mailnod.store.sqlite import SQLiteStore
 
@@ -130,27 +130,6 @@ def test_hits_of_every_form_come_back_as_they_were(folder: Path, store: SQLiteSt
     assert found == hits
 
 
-def test_hits_that_are_handed_over_are_told_of(folder: Path, store: SQLiteStore) -> None:
-    """What was told of as written can be drained; nothing is taken while a journal cannot be made."""
-    observation = make_observation(b"8 bytes.")
-    told: SimpleQueue[bool] = SimpleQueue()
-    folder.parent.mkdir()
-    folder.write_text("a file in the place of the folder")
-    journal = Journal(folder, monotonic=count(step=0.75).__next__)
-    assert journal.hand_over([observation], told.put) is not None
-    assert told.get(timeout=30) is False
-    assert journal.hand_over([observation], told.put) is None
-    folder.unlink()
-    leave = journal.hand_over([observation], told.put)
-    assert leave is not None
-    assert told.get(timeout=30) is True
-    assert not leave()
-    assert journal.counts.journaled == 1
-    journal.close()
-    assert drain(folder, store, settle_s=0) == 1
-    assert store.get_due(now=after(1)) == [observation]
-
-
 def test_every_thread_s_hits_are_there(folder: Path, store: SQLiteStore) -> None:
     """Hits of many threads at once are all written, each once."""
     journal = Journal(folder)
@@ -172,24 +151,30 @@ def test_every_thread_s_hits_are_there(folder: Path, store: SQLiteStore) -> None
 
 def test_hits_that_wait_share_a_commit(folder: Path, store: SQLiteStore) -> None:
     """While one commit is held up, those who come meanwhile wait for the next one together."""
-    journal = Journal(folder)
+    gate, syncs = threading.Lock(), []
+
+    class SlowFile(RawFile):
+        def sync(self) -> None:
+            with gate:
+                syncs.append(1)
+            super().sync()
+
+    journal = Journal(folder, opens=SlowFile)
     journal.append(make_observation(b"8 bytes."))
-    (path,) = folder.glob("*.journal")
-    blocker = sqlite3.connect(path, isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
+    before = len(syncs)
     threads = [
         threading.Thread(target=journal.append, args=(make_observation(b"8 bytes.", at=after(i)),)) for i in range(8)
     ]
-    for thread in threads:
-        thread.start()
-    assert all(thread.is_alive() for thread in threads)
-    blocker.execute("COMMIT")
+    with gate:
+        for thread in threads:
+            thread.start()
+        assert all(thread.is_alive() for thread in threads)
     for thread in threads:
         thread.join()
-    (count,) = blocker.execute("SELECT count(*) FROM hits").fetchone()
-    blocker.close()
     journal.close()
-    assert count == 9
+    assert drain(folder, store, settle_s=0) == 9
+    assert len(syncs) - before <= 8
+    assert journal.counts.commits == len(syncs) - before + 1
 
 
 def test_closed_journal_begins_another_file(folder: Path, store: SQLiteStore) -> None:
@@ -203,19 +188,39 @@ def test_closed_journal_begins_another_file(folder: Path, store: SQLiteStore) ->
     assert list(folder.iterdir()) == []
 
 
-def test_file_that_stays_locked_is_left(folder: Path, store: SQLiteStore) -> None:
-    """Where another process never lets go of the file, the hit is written to a new one."""
-    journal = Journal(folder)
+def test_file_that_fails_is_left(folder: Path, store: SQLiteStore) -> None:
+    """Where a file cannot be written any more, the hit is written to a new one, and none comes twice."""
+    failing = False
+
+    class FailingFile(RawFile):
+        def sync(self) -> None:
+            if failing and not self.is_new:
+                raise OSError(errno.EIO, "the disk answers with errors")
+            super().sync()
+
+        def __init__(self, path: Path, flags: int) -> None:
+            super().__init__(path, flags)
+            self.is_new = failing
+
+    journal = Journal(folder, opens=FailingFile)
     journal.append(make_observation(b"8 bytes."))
-    (path,) = folder.glob("*.journal")
-    blocker = sqlite3.connect(path, isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
+    failing = True
     journal.append(make_observation(b"8 bytes."))
-    blocker.execute("ROLLBACK")
-    blocker.close()
     journal.close()
     assert len(list(folder.glob("*.journal"))) == 2
     assert drain(folder, store, settle_s=0) == 2
+
+
+def test_full_file_is_followed_by_another(folder: Path, store: SQLiteStore) -> None:
+    """A file that has grown to its limit is left to the drain, and its owner goes on with a new one."""
+    journal = Journal(folder)
+    observations = [make_observation(b"8 bytes.", user_agent="x" * 4000) for _ in range(4500)]
+    for start in range(0, len(observations), 500):
+        journal.append_all(observations[start : start + 500])
+    assert len(list(folder.glob("*.journal"))) == 2
+    assert drain(folder, store, settle_s=0) == 4500
+    assert len(list(folder.glob("*.journal"))) == 1
+    journal.close()
 
 
 def test_unlinked_file_loses_nothing_that_was_acknowledged_after(folder: Path, store: SQLiteStore) -> None:
