@@ -214,8 +214,8 @@ def _check_journals(folder: Path) -> Iterator[Finding]:
     for path in sorted(folder.glob(f"*{CORRUPT_SUFFIX}")):
         yield _warning(
             "journals",
-            f"{path} was damaged and is set aside: what could be read of it was taken in, the rest is lost; look into "
-            "the log for why, and remove it",
+            f"{path} is no journal and was set aside: something else has written to it, and hits that it held are "
+            "lost; look for the cause, and remove it",
         )
     files, hits = len(list(folder.glob(f"*{SUFFIX}"))), count_pending(folder)
     waiting = f"{count(hits, 'hit')} in them {'waits' if hits == 1 else 'wait'} for a worker"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib.util
 import logging
 import multiprocessing
@@ -39,6 +40,8 @@ BACKLOG = 4096
 MAX_CONNECTIONS = 16_384
 #: Judging waits where hits need the processor.
 WORKER_NICENESS = 10
+#: After how many objects more than before a process that answers looks for garbage; Python's own number is 700.
+GARBAGE_THRESHOLD = 20_000
 
 
 def _read_address(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, int] | None:
@@ -160,7 +163,12 @@ def _load_app(given: dict[str, Any], *, metrics: bool, folder: str) -> ASGIApp:
     from mailnod.asgi import create_app
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    return create_app(_read_settings({**given, "worker": "none"}), metrics=metrics, metrics_folder=Path(folder))
+    app = create_app(_read_settings({**given, "worker": "none"}), metrics=metrics, metrics_folder=Path(folder))
+    # What is there now stays, and requests leave no cycles: garbage need not be looked for so often, nor everywhere.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
+    return app
 
 
 def _read_settings(given: dict[str, Any]) -> Any:
