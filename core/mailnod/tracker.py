@@ -182,7 +182,7 @@ class Tracker:
             for mailing, outcome in zip(mailings, outcomes, strict=True)
         ]
         copies = [copy for one in prepared for copy in one]
-        if any(copy.changed for copy in copies):
+        if self.settings.worker != "none" and any(copy.changed for copy in copies):
             # Hits of an earlier run may wait in their journals, so the first tracked mail starts the worker too.
             self._start_worker()
         for copy in copies:
@@ -226,7 +226,8 @@ class Tracker:
 
         Touches no disk, but for a short link. :meth:`reply` is this and :meth:`record` in one.
         """
-        self._start_worker()
+        if self.settings.worker != "none":
+            self._start_worker()
         return self.collector.read(request)
 
     def record(self, items: Sequence[Recorded]) -> None:
@@ -286,8 +287,6 @@ class Tracker:
         self.store.close()
 
     def _start_worker(self) -> None:
-        if self.settings.worker == "none":
-            return
         try:
             self._background.start()
         except RuntimeError as error:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from mailnod.collect.collector import NOT_FOUND, PIXEL_REPLY, Request
 from mailnod.collect.operations import Operations
-from mailnod.collect.paths import SHORT_LINK, cut_any, cut_prefix, is_own, is_plain, quote_path, read_prefixes
+from mailnod.collect.paths import OURS, SHORT_LINK, cut_any, cut_prefix, is_plain, quote_path, read_prefixes
 from mailnod.collect.requests import Headers, read_headers
 from mailnod.collect.ticks import Recording, Ticks
 from mailnod.model import Recorded, Reply
@@ -18,12 +18,12 @@ from mailnod.model import Recorded, Reply
 __all__ = ["make_app", "wrap_app"]
 
 _FORWARDED = b"x-forwarded-for"
-_FORWARDED_BYTES = len(_FORWARDED)
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+_RawHeaders = tuple[tuple[bytes, bytes], ...]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -46,17 +46,7 @@ def wrap_app(app: ASGIApp, collector: Collecting, base_urls: Sequence[str]) -> A
     :param base_urls: where sent mail points to; ``/o/`` and ``/c/`` below their paths are answered here.
     """
     prefixes = read_prefixes(base_urls)
-    answer = _Answerer(collector)
-
-    async def tracked_app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            path = cut_prefix(_get_path(scope), prefixes)
-            if path is not None:
-                await answer(path, scope, send)
-                return
-        await app(scope, receive, send)
-
-    return tracked_app
+    return _answer_hits(collector, lambda scope: cut_prefix(_get_path(scope), prefixes), app)
 
 
 def make_app(
@@ -67,83 +57,98 @@ def make_app(
     :param operations: what it answers besides hits; None has nothing else.
     :param on_end: called when the server ends, after the last reply.
     """
-    answer = _Answerer(collector)
 
-    async def collector_app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def other_app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _live(receive, send, on_end)
             return
         if scope["type"] != "http":
             # A server takes the end of the call as a refusal.
             return
-        path = scope["path"] if is_own(scope["path"]) else cut_any(_get_path(scope))
-        if path is not None:
-            await answer(path, scope, send)
-            return
         reply = NOT_FOUND
         if operations is not None and scope["path"] in operations.paths:
             # A thread, because some of them read files.
             reply = await asyncio.to_thread(operations.reply, scope["method"], scope["path"])
-        await _reply(reply if scope["method"] != "HEAD" else replace(reply, body=b""), send)
+        for message in _make_messages(reply if scope["method"] != "HEAD" else replace(reply, body=b"")):
+            await send(message)
 
-    return collector_app
+    return _answer_hits(collector, _find_path, other_app)
 
 
-class _Answerer:
-    """Answers tracking paths; hits that arrive in one turn of the event loop share a commit."""
+def _answer_hits(collector: Collecting, find_path: Callable[[Scope], str | None], app: ASGIApp) -> ASGIApp:
+    """Return an app that answers tracking paths; hits that arrive in one turn of the event loop share a commit.
 
-    def __init__(self, collector: Collecting) -> None:
-        self._collector = collector
-        self._ticks: Ticks | None = None
+    All of it is one coroutine, because every hit would pay for each more.
 
-    async def __call__(self, path: str, scope: Scope, send: Send) -> None:
+    :param find_path: returns the tracking path of a request, from its ``/o/`` or ``/c/`` on; None where it has none.
+    :param app: answers everything else.
+    """
+    ticks: Ticks | None = None
+
+    async def answering_app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal ticks
+        path = find_path(scope) if scope["type"] == "http" else None
+        if path is None:
+            await app(scope, receive, send)
+            return
         request = _read_request(path, scope)
         if path[1] == "c" and SHORT_LINK.fullmatch(path):
-            reply, observation = await asyncio.to_thread(self._collector.read, request)
+            reply, item = await asyncio.to_thread(collector.read, request)
         else:
-            reply, observation = self._collector.read(request)
-        if observation is not None:
-            await self._get_ticks().add(observation)
-        # One coroutine less than by way of _reply, at every hit.
+            reply, item = collector.read(request)
+        if item is not None:
+            loop = asyncio.get_running_loop()
+            if ticks is None or ticks.loop is not loop:
+                ticks = Ticks(collector, loop)
+            await ticks.add(item)
         start, body = _make_messages(reply)
         await send(start)
         await send(body)
 
-    def _get_ticks(self) -> Ticks:
-        loop = asyncio.get_running_loop()
-        if self._ticks is None or self._ticks.loop is not loop:
-            self._ticks = Ticks(self._collector, loop)
-        return self._ticks
+    return answering_app
+
+
+def _find_path(scope: Scope) -> str | None:
+    path: str = scope["path"]
+    return path if OURS.fullmatch(path) else cut_any(_get_path(scope))
 
 
 def _read_request(path: str, scope: Scope) -> Request:
-    client = scope.get("client")
-    raw = tuple(map(tuple, scope["headers"]))
+    raw = tuple(scope["headers"])
+    forwarded = None
     # Behind a proxy this header is another for each reader, and all others are the same for many.
-    forwarded = [value for name, value in raw if len(name) == _FORWARDED_BYTES and name.lower() == _FORWARDED]
-    if forwarded:
-        raw = tuple([header for header in raw if header[0].lower() != _FORWARDED])
-    headers, known = _read_headers(raw)
+    for header in raw:
+        if header[0] == _FORWARDED:
+            raw, forwarded = _take_forwarded(raw)
+            break
+    try:
+        headers, known = _read_headers(raw)
+    except TypeError:
+        # By the specification a header may be a list, by which nothing can be looked up.
+        headers, known = _read_headers(tuple(map(tuple, raw)))
+    query: bytes = scope.get("query_string", b"")
+    client = scope.get("client")
     return Request(
-        method=scope["method"],
-        path=path,
-        query=scope.get("query_string", b"").decode("latin-1"),
-        headers=headers,
-        peer=client[0] if client else None,
-        forwarded=b",".join(forwarded).decode("latin-1") if forwarded else "",
-        known=known,
+        scope["method"],
+        path,
+        query.decode("latin-1") if query else "",
+        headers,
+        client[0] if client else None,
+        forwarded,
+        known,
     )
 
 
+def _take_forwarded(raw: _RawHeaders) -> tuple[_RawHeaders, str]:
+    """Return headers without those that name the clients of proxies, and what these say."""
+    taken = [value for name, value in raw if name.lower() == _FORWARDED]
+    return tuple([header for header in raw if header[0].lower() != _FORWARDED]), b",".join(taken).decode("latin-1")
+
+
 @lru_cache(maxsize=256)
-def _read_headers(raw: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[tuple[str, str], ...], Headers]:
+def _read_headers(raw: _RawHeaders) -> tuple[tuple[tuple[str, str], ...], Headers]:
     headers = tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw])
     return headers, read_headers(headers)
-
-
-async def _reply(reply: Reply, send: Send) -> None:
-    for message in _make_messages(reply):
-        await send(message)
 
 
 def _make_messages(reply: Reply) -> tuple[Message, Message]:

@@ -8,10 +8,10 @@ from urllib.parse import quote, urlsplit
 
 __all__ = [
     "MAX_TARGET_CHARS",
+    "OURS",
     "SHORT_LINK",
     "cut_any",
     "cut_prefix",
-    "is_own",
     "is_plain",
     "quote_path",
     "read_prefixes",
@@ -24,7 +24,7 @@ _KINDS = ("/o/", "/c/")
 #: The path of a link without its destination, which the store knows: token and number.
 SHORT_LINK = re.compile(r"/c/([^/.]+)\.([0-9]{1,6})", re.ASCII)
 #: What our own paths look like; beside an app that has the whole host, nothing else is taken from it.
-_OURS = re.compile(r"/o/[\w-]{32}\.gif|/c/[\w-]{32}\.[0-9]{1,6}(\.[\w-]{16})?", re.ASCII)
+OURS = re.compile(r"/o/[\w-]{32}\.gif|/c/[\w-]{32}\.[0-9]{1,6}(\.[\w-]{16})?", re.ASCII)
 
 #: A path that quoting leaves as it is.
 _PLAIN = re.compile(r"[\w./~-]*", re.ASCII)
@@ -44,7 +44,7 @@ def cut_prefix(path: str, prefixes: Sequence[str]) -> str | None:
     """
     for prefix in prefixes:
         rest = path[len(prefix) :]
-        if path.startswith(prefix) and rest.startswith(_KINDS) and (prefix or is_own(rest)):
+        if path.startswith(prefix) and rest.startswith(_KINDS) and (prefix or OURS.fullmatch(rest)):
             return rest
     return None
 
@@ -54,11 +54,6 @@ def cut_any(path: str) -> str | None:
     # A token holds no slash, so the last one is ours, whatever stands before it.
     cut = max(path.rfind("/o/"), path.rfind("/c/"))
     return path[cut:] if cut >= 0 else None
-
-
-def is_own(path: str) -> bool:
-    """Return whether a path is that of one of our links, with nothing before it."""
-    return _OURS.fullmatch(path) is not None
 
 
 def is_plain(path: str) -> bool:

@@ -34,7 +34,7 @@ _REMEMBERED = 256
 
 
 # Not frozen, because one is made of each hit, and to freeze it takes longer than to make it.
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Request:
     """An HTTP request for a tracking path, free of any framework; nobody changes it."""
 
@@ -141,6 +141,7 @@ def _is_plain_ipv4(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _read_address(text: str) -> IPv4Address | IPv6Address | None:
     # The zone of an IPv6 address (RFC 4007) means something on one host alone, and may be any text.
     try:

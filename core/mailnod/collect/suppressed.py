@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from os import getpid
 from threading import Event
 from time import monotonic
 
@@ -24,7 +25,8 @@ STALE_S = 2.0
 class Suppressed:
     """Answers from memory whether a delivery is suppressed, so that a hit never waits for the store.
 
-    A thread of its own reads what is new each second; it starts with the first question, and anew after a fork.
+    A thread of its own reads what is new each second; it starts with the first question that what this process has read
+    does not answer, so anew after a fork.
 
     :param reload_s: how often everything is read anew, so that the set forgets what no longer matters.
     :param load: returns the deliveries suppressed after a cursor, and the new cursor;
@@ -46,15 +48,18 @@ class Suppressed:
         self._ids: frozenset[bytes] = frozenset()
         self._cursor = 0
         self._reloaded_at = monotonic()
-        self._loaded_at: float | None = None
+        #: The process that has read, and when.
+        self._loaded: tuple[int | None, float] = (None, 0.0)
 
     def check(self, delivery_id: bytes) -> bool | None:
         """Return True where the delivery is suppressed, False where it is not, None where that is not known now."""
-        self.start()
         if delivery_id in self._ids:
             return True
-        loaded_at = self._loaded_at
-        return False if loaded_at is not None and monotonic() - loaded_at < STALE_S else None
+        process, loaded_at = self._loaded
+        if process == getpid() and monotonic() - loaded_at < STALE_S:
+            return False
+        self.start()
+        return None
 
     def start(self) -> None:
         """Start the thread, before any question."""
@@ -65,8 +70,8 @@ class Suppressed:
 
     def get_age_s(self) -> float | None:
         """Return for how many seconds nothing new could be read; None where nothing was read yet."""
-        loaded_at = self._loaded_at
-        return None if loaded_at is None else monotonic() - loaded_at
+        process, loaded_at = self._loaded
+        return None if process is None else monotonic() - loaded_at
 
     def refresh(self) -> None:
         """Read what is new now.
@@ -83,7 +88,7 @@ class Suppressed:
             if new:
                 self._ids |= new
         # As old as the question: whoever withdrew while the store took its time may be missing.
-        self._loaded_at = now
+        self._loaded = getpid(), now
         self._on_read()
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from os import urandom
 from struct import Struct
@@ -14,42 +13,29 @@ from mailnod.store.rows import to_micros
 __all__ = ["new_id", "to_tick"]
 
 
-_NOISE = Struct(">Q")
+#: How many random bytes the kernel is asked for at once, 8 for each id.
+_POOL_BYTES = 4096
 _HALVES = Struct(">QQ")
 #: The two bits at the head of the second half.
 _VARIANT = 0b10 << 62
 
 
-class _Ticks:
-    """The strictly rising 60-bit time stamps of one process: 48 bits of milliseconds, 12 bits of their fraction."""
+class _Own:
+    """What the ids of one process go on from."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
-        self._last = 0
-        self._noise: Iterator[tuple[int]] = iter(())
-
-    def take(self, micros: int) -> tuple[int, int]:
-        """Return the next stamp, and 64 random bits; the kernel is asked for them by the kilobyte."""
-        tick = to_tick(micros)
-        with self._lock:
-            if tick <= self._last:
-                # A frozen clock, or one that was set back, counts on from the last stamp.
-                tick = self._last + 1
-            self._last = tick
-            noise = next(self._noise, None)
-            if noise is None:
-                self._noise = _NOISE.iter_unpack(urandom(1024))
-                noise = next(self._noise)
-        return tick, noise[0]
+        self.lock = Lock()
+        self.last_tick = 0
+        #: 64 random bits for each of the next ids.
+        self.noise: list[int] = []
 
 
-_ticks = PerProcess(_Ticks)
+_own = PerProcess(_Own)
 
 
 def to_tick(micros: int) -> int:
-    """Return the stamp of a microsecond: its milliseconds, and 12 bits of their fraction."""
-    millis, rest = divmod(micros, 1000)
-    return millis << 12 | (rest << 12) // 1000
+    """Return the stamp of a microsecond, 60 bits: its milliseconds, and 12 bits of their fraction."""
+    return (micros << 12) // 1000
 
 
 def new_id(now: datetime) -> bytes:
@@ -61,6 +47,14 @@ def new_id(now: datetime) -> bytes:
     :param now: the current time, aware.
     :returns: 16 bytes laid out as RFC 9562, section 5.7 says.
     """
-    tick, noise = _ticks.get().take(to_micros(now))
-    high = (tick & ~0xFFF) << 4 | 0x7000 | tick & 0xFFF
-    return _HALVES.pack(high, _VARIANT | noise >> 2)
+    own = _own.get()
+    tick = to_tick(to_micros(now))
+    with own.lock:
+        if tick <= own.last_tick:
+            # A frozen clock, or one that was set back, counts on from the last stamp.
+            tick = own.last_tick + 1
+        own.last_tick = tick
+        if not own.noise:
+            own.noise = memoryview(urandom(_POOL_BYTES)).cast("Q").tolist()
+        noise = own.noise.pop()
+    return _HALVES.pack(tick >> 12 << 16 | 0x7000 | tick & 0xFFF, _VARIANT | noise >> 2)

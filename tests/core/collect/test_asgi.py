@@ -176,6 +176,15 @@ def test_forwarded_addresses_are_found_in_any_case() -> None:
     assert list(request.headers) == [("Accept", "*/*")]
 
 
+def test_headers_may_be_lists() -> None:
+    """A server may give each header as a list, by the specification, and the proxy's are found among them too."""
+    seen = Seen()
+    call(make_app(seen), "/o/a.gif", headers=[[b"accept", b"*/*"], [b"x-forwarded-for", b"198.51.100.1"]])
+    (request,) = seen.requests
+    assert request.forwarded == "198.51.100.1"
+    assert list(request.headers) == [("accept", "*/*")]
+
+
 @pytest.mark.parametrize(("path", "quoted"), [("/c/a?u=x", "/c/a%3Fu%3Dx"), ("/c/ü\udcff", "/c/%C3%BC%3F")])
 def test_decoded_characters_stay_in_the_path(path: str, quoted: str) -> None:
     """A percent-encoded question mark, decoded by the server, does not become a query, and no path is an error."""
