@@ -25,8 +25,8 @@ STALE_S = 2.0
 class Suppressed:
     """Answers from memory whether a delivery is suppressed, so that a hit never waits for the store.
 
-    A thread of its own reads what is new each second; it starts with the first question that what this process has read
-    does not answer, so anew after a fork.
+    A thread of its own reads what is new each second; it starts with the first question. What a parent has read frees
+    no delivery in its child, so that the first question after a fork starts another.
 
     :param reload_s: how often everything is read anew, so that the set forgets what no longer matters.
     :param load: returns the deliveries suppressed after a cursor, and the new cursor;
