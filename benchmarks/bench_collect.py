@@ -167,13 +167,24 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="mailnod-bench-") as name:
         folder = Path(name)
-        (folder / "constant.py").write_text(CONSTANT)
-        (folder / "synced.py").write_text(SYNCED)
-        (folder / "django_app.py").write_text(DJANGO)
-        (folder / "tokens.lua").write_text(_write_script())
+        write_inputs(folder)
         _measure_speed(folder)
         _measure_busy_disk(folder)
         _measure_crowd(folder)
+
+
+def write_inputs(folder: Path) -> None:
+    """Write what servers and wrk read."""
+    (folder / "constant.py").write_text(CONSTANT)
+    (folder / "synced.py").write_text(SYNCED)
+    (folder / "django_app.py").write_text(DJANGO)
+    (folder / "tokens.lua").write_text(_write_script())
+
+
+def measure_hits(folder: Path, *, database: Path) -> float:
+    """Return how many hits ``mailnod serve`` answers in a second beside a store."""
+    with _mailnod(folder, database=database) as port:
+        return _hit(port, script=folder / "tokens.lua").hits_s
 
 
 def _measure_speed(folder: Path) -> None:
@@ -392,11 +403,11 @@ def _pytracking_path() -> str:
 
 
 @contextlib.contextmanager
-def _mailnod(folder: Path) -> Iterator[int]:
+def _mailnod(folder: Path, *, database: Path | None = None) -> Iterator[int]:
     port = _find_port()
     environ = {
         "MAILNOD_SECRET_KEYS": KEYS,
-        "MAILNOD_DATABASE": str(folder / "mailnod.db"),
+        "MAILNOD_DATABASE": str(database or folder / "mailnod.db"),
         # All hits come from one address, and some thousands from each mail.
         "MAILNOD_TOKEN_CAP": "0",
         "MAILNOD_SOURCE_CAP": "0",

@@ -6,17 +6,19 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 from time import perf_counter, thread_time
 
+from benchmarks.bench_collect import measure_hits, write_inputs
 from benchmarks.store_world import BEGIN, CAMPAIGNS, YEAR_S, World, fill_by_store, fill_in_bulk
 
 from mailnod.model import Classification, EventFilter, Term
@@ -34,6 +36,7 @@ CALLS = 60
 BYTES_ASKED = 130
 STATS_MS, LISTS_MS = 2.0, 10.0
 GROWTH_ASKED = 0.9
+GROWTH_EVENTS, GROWTH_ROUNDS = 40_000, 3
 #: What belongs to events; raw signals are told apart, and what belongs to mail is no matter of how often it is opened.
 RAW = {"signals", "user_agents", "header_sets", "queue", "arrivals"}
 #: What there is of hours, campaigns, links, agents and verdicts does not grow with events.
@@ -45,19 +48,47 @@ def main(events: int = EVENTS) -> None:
     """Print all of it."""
     with tempfile.TemporaryDirectory(prefix="mailnod-bench-") as folder:
         weighed = SQLiteStore(Path(folder) / "weighed.db")
-        empty = _measure_rate(weighed, World(WEIGHED))
+        for _ in fill_by_store(World(WEIGHED), weighed):
+            pass
         _print_bytes(weighed, Path(folder) / "weighed.db", WEIGHED)
         weighed.close()
         path = Path(folder) / "full.db"
         store = SQLiteStore(path)
         _fill(store, path, events)
         _print_queries(store)
-        full = _measure_rate(store, World(WEIGHED, seed=2))
-        print(
-            f"\n  taken in and published: {empty:,.0f} events/s into an empty store, {full:,.0f} beside {events:,}: "
-            f"{full / empty:.2f}x (asked: {GROWTH_ASKED}x)"
-        )
+        _print_growth(store, path, events)
         store.close()
+
+
+def _print_growth(store: SQLiteStore, path: Path, events: int) -> None:
+    """Print how fast hits are answered, and taken in and published, beside what is stored and into an empty store."""
+    empty, full = [], []
+    for number in range(1, GROWTH_ROUNDS + 1):
+        # Hits are newer than all that is there.
+        begin = BEGIN + number * timedelta(seconds=YEAR_S)
+        fresh = SQLiteStore(path.with_name(f"empty-{number}.db"))
+        empty.append(_measure_rate(fresh, World(GROWTH_EVENTS, seed=number, begin=begin)))
+        fresh.close()
+        full.append(_measure_rate(store, World(GROWTH_EVENTS, seed=number, begin=begin)))
+    print()
+    _print_ratio("taken in and published", "events/s", empty, full, events)
+    if shutil.which("wrk") is None:
+        print("  how fast hits are answered is not measured: wrk is not installed")
+        return
+    hits: tuple[list[float], list[float]] = ([], [])
+    write_inputs(path.parent)
+    for _ in range(GROWTH_ROUNDS):
+        for database, rates in zip((path.with_name("fresh.db"), path), hits, strict=True):
+            rates.append(measure_hits(path.parent, database=database))
+    _print_ratio("answered", "hits/s", *hits, events)
+
+
+def _print_ratio(what: str, unit: str, empty: Sequence[float], full: Sequence[float], events: int) -> None:
+    before, after = median(empty), median(full)
+    print(
+        f"  {what}: {before:,.0f} {unit} with an empty store, {after:,.0f} beside {events:,}: "
+        f"{after / before:.2f}x (asked: {GROWTH_ASKED}x)"
+    )
 
 
 def _measure_rate(store: SQLiteStore, world: World) -> float:

@@ -80,10 +80,12 @@ class World:
     """Mail to so many people, and what comes back.
 
     :param events: how many events, a multiple of 400.
+    :param begin: when the first campaign is sent.
     """
 
     events: int
     seed: int = 1
+    begin: datetime = BEGIN
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -127,7 +129,7 @@ class World:
 
     def get_start(self, campaign: int) -> datetime:
         """Return when a campaign is sent."""
-        return BEGIN + timedelta(seconds=campaign * YEAR_S // CAMPAIGNS)
+        return self.begin + timedelta(seconds=campaign * YEAR_S // CAMPAIGNS)
 
     def list_hits(self, campaign: int) -> list[tuple[int, int]]:
         """Return microsecond and number of the mail of each hit of a campaign, by time."""
