@@ -73,8 +73,7 @@ _TAKE_IN = f"""
     ), taken AS (
         INSERT INTO mailnod.observations ({list_columns(OBSERVATION_COLUMNS)})
         SELECT DISTINCT ON (h.id, h.delivery_id) h.*
-        FROM batch, unnest({list_columns(OBSERVATION_COLUMNS, of="batch")})
-            AS h ({list_columns(OBSERVATION_COLUMNS)})
+        FROM (SELECT {", ".join(f"unnest({name}) AS {name}" for name in OBSERVATION_COLUMNS)} FROM batch) AS h
         WHERE (SELECT true FROM mailnod.suppressed AS gone WHERE gone.delivery_id = h.delivery_id) IS NULL
             AND (SELECT true FROM mailnod.observations AS o WHERE o.id = h.id AND o.delivery_id = h.delivery_id) IS NULL
         ORDER BY h.id, h.delivery_id
@@ -86,28 +85,24 @@ _TAKE_IN = f"""
     SELECT min(received_at), max(received_at) FROM taken
 """
 _HAS_JUDGED = "SELECT EXISTS (SELECT 1 FROM mailnod.events WHERE occurred_at BETWEEN %s AND %s)"
-#: What was published and lies near new observations, once for each run of those whose windows overlap.
+#: What was published and lies near new observations: looked for once in each stretch of time in which some came that
+#: have a delivery or an address in common.
 _QUEUE_JUDGED = {
     column: f"""
-        WITH new AS (
-            SELECT {column} AS value, received_at,
-                received_at - lag(received_at) OVER (PARTITION BY {column} ORDER BY received_at) AS step
+        WITH stretches AS (
+            SELECT {column} AS value, min(received_at) AS start, max(received_at) AS stop
             FROM mailnod.observations WHERE seq > %(mark)s AND {column} IS NOT NULL
-        ), numbered AS (
-            SELECT value, received_at,
-                count(*) FILTER (WHERE step > {2 * reach}) OVER (PARTITION BY value ORDER BY received_at) AS run
-            FROM new
-        ), runs AS (
-            SELECT value, min(received_at) AS start, max(received_at) AS stop FROM numbered GROUP BY value, run
+            GROUP BY {column}, received_at / {2 * reach}
         )
         INSERT INTO mailnod.queue (observation_id, delivery_id, due_at)
-        SELECT near.id, near.delivery_id, min(runs.start) + %(settle)s
-        FROM runs, LATERAL (
-            SELECT o.id, o.delivery_id FROM mailnod.observations AS o
-            WHERE o.{column} = runs.value AND o.received_at BETWEEN runs.start - {reach} AND runs.stop + {reach}
+        SELECT near.id, near.delivery_id, min(stretches.start) + %(settle)s
+        FROM stretches, LATERAL (
+            SELECT o.id, o.delivery_id, o.seq FROM mailnod.observations AS o
+            WHERE o.{column} = stretches.value
+                AND o.received_at BETWEEN stretches.start - {reach} AND stretches.stop + {reach}
             ORDER BY o.received_at LIMIT {WINDOW_LIMIT}
         ) AS near
-        WHERE EXISTS (
+        WHERE near.seq <= %(mark)s AND EXISTS (
             SELECT 1 FROM mailnod.events AS e WHERE e.observation_id = near.id AND e.delivery_id = near.delivery_id)
         GROUP BY near.id, near.delivery_id
         ON CONFLICT DO NOTHING

@@ -5,7 +5,8 @@ its number are one transaction under an advisory lock: what dies midway leaves t
 process begins that migration again.
 
 Every key holds the column that Citus would distribute the table by: the delivery's id for all that hangs on one, the
-recipient's hash for consents, the key for rollups. The others would be reference tables.
+recipient's hash for consents, the key for rollups, the number for batches in the inbox. The others would be reference
+tables.
 """
 
 from __future__ import annotations
