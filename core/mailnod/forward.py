@@ -1,7 +1,8 @@
 """Bring what the processes of this host have written down into the store.
 
 A journal lies on the disk of its host, so each host empties its own folder, whoever judges. With a store that hosts
-share, that happens under a lease for each folder; with one of this host's own, under the worker's.
+share, that happens under a lease for each folder; with one of this host's own, under the worker's. Where a store has an
+inbox, hits are safe once they lie there, and whoever forwards takes in what all hosts have brought.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 from mailnod.clock import Clock
 from mailnod.errors import StoreError, describe_error
+from mailnod.model import Observation
 from mailnod.plugins import Plugins
 from mailnod.settings import MAX_RETENTION_DAYS
-from mailnod.store.base import WORKER_LEASE, Store
+from mailnod.store.base import WORKER_LEASE, Inbox, Store
 from mailnod.store.drain import drain, name_folder
 from mailnod.store.holding import Lease, name_holder
 from mailnod.store.scrub import scrub_journals
@@ -29,7 +32,11 @@ log = logging.getLogger("mailnod.forward")
 
 #: How many observations are moved in one transaction: of a file, whose lock senders wait for, and of a server.
 _BATCH = 500
-_SHARED_BATCH = 2000
+_SHARED_BATCH = 5000
+#: How many observations are taken in from an inbox in one transaction, and how often in one pass: journals do not wait
+#: until hits of all hosts are taken in.
+_TAKE_IN = 10_000
+_TAKE_IN_TIMES = 10
 #: Pause between two passes, and the longest one while the store cannot be used.
 PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
@@ -72,22 +79,27 @@ class Forwarder:
         """Move what lies in the folder, for whoever holds the lease.
 
         :param go_on: asked before each batch; False ends it there.
-        :returns: how many observations were new to the store.
+        :returns: how many observations were new to the store, or were brought to its inbox.
         :raises StoreUnavailableError: the store cannot take them; they stay in their journals.
         """
         now = time.monotonic()
         tend = self._tended_at is None or now - self._tended_at >= TEND_S
         if tend:
             self._tended_at = now
+        inbox = self._store if self.shared and isinstance(self._store, Inbox) else None
+        tells = self._plugins.has("observation_recorded")
         moved = drain(
             self._journal_folder,
-            self._store,
+            # A drain asks no more of a store than to take hits, and counts of them.
+            self._store if inbox is None else cast("Store", _Bringing(self._store, inbox)),
             settle_s=self._settle_s,
             spool_folders=self._spool_folders,
             batch=self._batch,
-            on_recorded=self._notify_recorded(),
+            on_recorded=self._notify_recorded if tells and inbox is None else None,
             go_on=go_on,
         )
+        if inbox is not None:
+            self._take_in(inbox, go_on, read=tells)
         if tend:
             self.scrub()
         return moved
@@ -142,12 +154,39 @@ class Forwarder:
         except (StoreError, OSError) as error:
             log.debug("the lease runs out by itself: %s", describe_error(error))
 
+    def _take_in(self, inbox: Inbox, go_on: Callable[[], bool], *, read: bool) -> None:
+        """Take in what hosts have brought; what one pass leaves or another process is at waits for the next."""
+        for _ in range(_TAKE_IN_TIMES):
+            if not go_on():
+                return
+            batches, new = inbox.take_in(settle_s=self._settle_s, limit=_TAKE_IN, read=read)
+            if not batches:
+                return
+            for observation in new:
+                self._notify_recorded(observation)
+
     def _name_lease(self) -> str:
         if not self.shared:
             return WORKER_LEASE
         return f"forward {name_folder(self._journal_folder)}"
 
-    def _notify_recorded(self) -> Callable[..., None] | None:
-        if not self._plugins.has("observation_recorded"):
-            return None
-        return lambda observation: self._plugins.notify("observation_recorded", observation=observation)
+    def _notify_recorded(self, observation: Observation) -> None:
+        self._plugins.notify("observation_recorded", observation=observation)
+
+
+class _Bringing:
+    """A store as a drain sees it that brings hits to its inbox."""
+
+    def __init__(self, store: Store, inbox: Inbox) -> None:
+        self.add_overflow = store.add_overflow
+        self._inbox = inbox
+
+    def add_observations(
+        self,
+        observations: Sequence[Observation],
+        *,
+        settle_s: float,  # noqa: ARG002 - When they are due is told when they are taken in.
+    ) -> Sequence[Observation]:
+        """Bring observations, all of which count as moved."""
+        self._inbox.bring_observations(observations)
+        return observations

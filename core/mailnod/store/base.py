@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from mailnod.model import (
     BreakdownLine,
@@ -27,7 +27,7 @@ from mailnod.model import (
 )
 from mailnod.store.rollups import BreakdownOf, CellBy
 
-__all__ = ["ARCHIVE_LEASE", "REJUDGE_LEASE", "WORKER_LEASE", "GroupBy", "Store"]
+__all__ = ["ARCHIVE_LEASE", "REJUDGE_LEASE", "WORKER_LEASE", "GroupBy", "Inbox", "Store"]
 
 #: The lease under which one worker at a time drains, judges and publishes.
 WORKER_LEASE = "worker"
@@ -386,4 +386,27 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close this process's connections; a later call opens them again."""
+        ...
+
+
+@runtime_checkable
+class Inbox(Protocol):
+    """What a store may promise besides: hosts bring their hits first, which is quick, and one of them takes all in.
+
+    To bring and to take in do together what :meth:`Store.add_observations` does. What was brought is on disk, so it may
+    leave its journal; nothing reads it before it is taken in, but for :meth:`Store.count_waiting`.
+    """
+
+    def bring_observations(self, observations: Sequence[Observation]) -> None:
+        """Write observations down in one transaction, known and suppressed ones included."""
+        ...
+
+    def take_in(self, *, settle_s: float, limit: int, read: bool = True) -> tuple[int, list[Observation]]:
+        """Take in what was brought first, each observation once, unless another process is at it.
+
+        :param settle_s: how long after its hit an observation is due.
+        :param limit: about how many are taken in, in one transaction.
+        :param read: whether those that were new are returned.
+        :returns: how many batches were taken in, 0 where none waits or another process is at it; and what was new.
+        """
         ...

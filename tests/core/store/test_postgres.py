@@ -244,7 +244,9 @@ def test_breakdowns_of_older_stores_are_counted(postgres: str) -> None:
         """
         before = connection.execute(query).fetchall()
         store.close()
-        connection.execute("DROP TABLE mailnod.breakdowns; DELETE FROM mailnod.migrations WHERE number > 2")
+        connection.execute(
+            "DROP TABLE mailnod.breakdowns, mailnod.inbox; DELETE FROM mailnod.migrations WHERE number > 2"
+        )
         store = PostgresStore(url)
         store.get_deliveries()
         assert connection.execute(query).fetchall() == before != []

@@ -77,7 +77,7 @@ def _copy_whole(old: sqlite3.Connection, new: Connection) -> None:
     ((own,),) = new.execute("SELECT value FROM mailnod.meta WHERE name = 'recipient_key'").fetchall()
     if bytes(own) == key:
         return
-    for table in ("consents", "deliveries", "observations", "recipients"):
+    for table in ("consents", "deliveries", "inbox", "observations", "recipients"):
         if new.execute(f"SELECT 1 FROM mailnod.{table} LIMIT 1".encode()).fetchone() is not None:
             raise ConfigurationError("the server's store is in use already: copy into an empty database")
     new.execute("UPDATE mailnod.meta SET value = %s WHERE name = 'recipient_key'", (key,))

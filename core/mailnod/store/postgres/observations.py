@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from mailnod.model import Observation, Window
-from mailnod.store.postgres import deliveries, locks
+from mailnod.store.postgres import deliveries, inbox, locks
+from mailnod.store.postgres.inbox import INTERNED
 from mailnod.store.postgres.server import Connection
-from mailnod.store.rows import OBSERVATION_COLUMNS, list_columns, read_observation, to_micros, write_observation
+from mailnod.store.rows import OBSERVATION_COLUMNS, list_columns, read_observation, to_micros
 from mailnod.store.windows import (
     MAX_INTEGER,
     MIN_INTEGER,
@@ -31,23 +30,18 @@ __all__ = [
     "add_observations",
     "count_waiting",
     "find_stale",
-    "floor_use",
     "get_due",
     "get_mark",
     "get_windows",
+    "take_in",
 ]
 
-#: How exactly the last use of a text is remembered.
-_USE_MICROS = 10 * 60 * 1_000_000
-#: Columns whose values repeat, and are kept once.
-_INTERNED = ("user_agent", "headers", "url")
-_INTERNED_AT = tuple(OBSERVATION_COLUMNS.index(name) for name in _INTERNED)
 #: What :func:`~mailnod.store.rows.read_observation` reads, of rows of observations ``o`` with their joins.
 OBSERVATION_FIELDS = ", ".join(
-    f"{name}_text.value" if name in _INTERNED else f"o.{name}" for name in OBSERVATION_COLUMNS
+    f"{name}_text.value" if name in INTERNED else f"o.{name}" for name in OBSERVATION_COLUMNS
 )
 OBSERVATION_JOINS = " ".join(
-    f"LEFT JOIN mailnod.texts AS {name}_text ON {name}_text.id = o.{name}" for name in _INTERNED
+    f"LEFT JOIN mailnod.texts AS {name}_text ON {name}_text.id = o.{name}" for name in INTERNED
 )
 
 _SELECT = f"SELECT o.seq, {OBSERVATION_FIELDS} FROM mailnod.observations AS o {OBSERVATION_JOINS}"
@@ -57,62 +51,58 @@ _DUE = f"""
 """
 _BY_SEQ = f"{_SELECT} WHERE o.seq = ANY(%s) ORDER BY o.received_at, o.id"
 
-# A connection keeps its empty tables for the next batch: to make them anew costs more than to copy into them.
-_STAGE = """
-    CREATE TEMPORARY TABLE IF NOT EXISTS mailnod_staged
-        (LIKE mailnod.observations, position integer NOT NULL) ON COMMIT DELETE ROWS;
-    CREATE TEMPORARY TABLE IF NOT EXISTS mailnod_staged_texts (LIKE mailnod.texts) ON COMMIT DELETE ROWS
-"""
-_COPY = f"COPY mailnod_staged (seq, position, {list_columns(OBSERVATION_COLUMNS)}) FROM STDIN"
-_COPY_TEXTS = "COPY mailnod_staged_texts (id, value, last_used) FROM STDIN"
 #: Sorted, so that two transactions that bring the same texts never wait for each other. What is there and recent enough
 #: is not even locked, and whoever erases old texts looks again at those that are.
 _ADD_TEXTS = """
     INSERT INTO mailnod.texts AS t (id, value, last_used)
-    SELECT s.id, s.value, s.last_used FROM mailnod_staged_texts AS s
-    WHERE NOT EXISTS (
+    SELECT s.id, min(s.value), CASE WHEN bool_and(s.last_used IS NOT NULL) THEN max(s.last_used) END
+    FROM mailnod.inbox AS b, unnest(b.text_ids, b.texts, b.texts_last_used) AS s (id, value, last_used)
+    WHERE b.number = ANY(%s) AND NOT EXISTS (
         SELECT 1 FROM mailnod.texts AS t WHERE t.id = s.id AND (t.last_used IS NULL OR t.last_used >= s.last_used)
-    ) ORDER BY s.id
+    ) GROUP BY s.id ORDER BY s.id
     ON CONFLICT (id) DO UPDATE SET last_used =
         CASE WHEN t.last_used IS NULL OR excluded.last_used IS NULL THEN NULL
         ELSE greatest(t.last_used, excluded.last_used) END
 """
+#: Rows are looked for one by one, whatever the server believes of the size of its tables. Whoever adds some holds the
+#: lock, so none of those that are not found can come meanwhile; and what comes in order finds its place at the end of
+#: most indexes.
 _TAKE_IN = f"""
-    WITH taken AS (
+    WITH batch AS (
+        DELETE FROM mailnod.inbox WHERE number = ANY(%(numbers)s) RETURNING *
+    ), taken AS (
         INSERT INTO mailnod.observations ({list_columns(OBSERVATION_COLUMNS)})
-        SELECT {list_columns(OBSERVATION_COLUMNS, of="s")} FROM mailnod_staged AS s
-        WHERE NOT EXISTS (SELECT 1 FROM mailnod.suppressed AS gone WHERE gone.delivery_id = s.delivery_id)
-        ORDER BY s.position
-        ON CONFLICT DO NOTHING RETURNING id, delivery_id, received_at
+        SELECT DISTINCT ON (h.id, h.delivery_id) h.*
+        FROM (SELECT {", ".join(f"unnest({name}) AS {name}" for name in OBSERVATION_COLUMNS)} FROM batch) AS h
+        WHERE (SELECT true FROM mailnod.suppressed AS gone WHERE gone.delivery_id = h.delivery_id) IS NULL
+            AND (SELECT true FROM mailnod.observations AS o WHERE o.id = h.id AND o.delivery_id = h.delivery_id) IS NULL
+        ORDER BY h.id, h.delivery_id
+        RETURNING id, delivery_id, received_at
     ), queued AS (
         INSERT INTO mailnod.queue (observation_id, delivery_id, due_at)
-        SELECT id, delivery_id, received_at + %s FROM taken ON CONFLICT DO NOTHING
+        SELECT id, delivery_id, received_at + %(settle)s FROM taken
     )
-    SELECT id FROM taken
+    SELECT min(received_at), max(received_at) FROM taken
 """
 _HAS_JUDGED = "SELECT EXISTS (SELECT 1 FROM mailnod.events WHERE occurred_at BETWEEN %s AND %s)"
-#: What was published and lies near new observations, once for each run of those whose windows overlap.
+#: What was published and lies near new observations: looked for once in each stretch of time in which some came that
+#: have a delivery or an address in common.
 _QUEUE_JUDGED = {
     column: f"""
-        WITH new AS (
-            SELECT {column} AS value, received_at,
-                received_at - lag(received_at) OVER (PARTITION BY {column} ORDER BY received_at) AS step
+        WITH stretches AS (
+            SELECT {column} AS value, min(received_at) AS start, max(received_at) AS stop
             FROM mailnod.observations WHERE seq > %(mark)s AND {column} IS NOT NULL
-        ), numbered AS (
-            SELECT value, received_at,
-                count(*) FILTER (WHERE step > {2 * reach}) OVER (PARTITION BY value ORDER BY received_at) AS run
-            FROM new
-        ), runs AS (
-            SELECT value, min(received_at) AS start, max(received_at) AS stop FROM numbered GROUP BY value, run
+            GROUP BY {column}, received_at / {2 * reach}
         )
         INSERT INTO mailnod.queue (observation_id, delivery_id, due_at)
-        SELECT near.id, near.delivery_id, min(runs.start) + %(settle)s
-        FROM runs, LATERAL (
-            SELECT o.id, o.delivery_id FROM mailnod.observations AS o
-            WHERE o.{column} = runs.value AND o.received_at BETWEEN runs.start - {reach} AND runs.stop + {reach}
+        SELECT near.id, near.delivery_id, min(stretches.start) + %(settle)s
+        FROM stretches, LATERAL (
+            SELECT o.id, o.delivery_id, o.seq FROM mailnod.observations AS o
+            WHERE o.{column} = stretches.value
+                AND o.received_at BETWEEN stretches.start - {reach} AND stretches.stop + {reach}
             ORDER BY o.received_at LIMIT {WINDOW_LIMIT}
         ) AS near
-        WHERE EXISTS (
+        WHERE near.seq <= %(mark)s AND EXISTS (
             SELECT 1 FROM mailnod.events AS e WHERE e.observation_id = near.id AND e.delivery_id = near.delivery_id)
         GROUP BY near.id, near.delivery_id
         ON CONFLICT DO NOTHING
@@ -156,21 +146,29 @@ def add_observations(
     """
     if not observations:
         return []
-    _stage(connection, observations, key)
-    locks.take(connection, "hits")
-    mark = get_mark(connection)
-    settle_micros = round(settle_s * 1_000_000)
-    taken = connection.execute(_TAKE_IN.encode(), (settle_micros,), binary=True)
-    ids = {id_ for (id_,) in taken}
+    mark = _take_in(connection, [inbox.add_batch(connection, observations, key=key)], settle_s=settle_s)
+    ids = {id_ for (id_,) in connection.execute("SELECT id FROM mailnod.observations WHERE seq > %s", (mark,))}
     new = []
     for observation in observations:
         if observation.id in ids:
             ids.remove(observation.id)
             new.append(observation)
-    if new and _has_judged_near(connection, new):
-        for query in _QUEUE_JUDGED.values():
-            connection.execute(query.encode(), {"mark": mark, "settle": settle_micros})
     return new
+
+
+def take_in(connection: Connection, *, settle_s: float, limit: int, read: bool) -> tuple[int, list[Observation]]:
+    """Take in what was brought first, as :func:`add_observations` does, unless another process is at it.
+
+    :param limit: how many hits are taken in together; a batch that is larger goes alone.
+    :param read: whether those that were new are returned.
+    :returns: how many batches are gone from the inbox, and what was new in them, in the order of their ids.
+    """
+    numbers = inbox.find_oldest(connection, limit=limit) if locks.try_take(connection, "inbox") else []
+    if not numbers:
+        return 0, []
+    mark = _take_in(connection, numbers, settle_s=settle_s)
+    rows = connection.execute(f"{_SELECT} WHERE o.seq > %s ORDER BY o.seq".encode(), (mark,)) if read else ()
+    return len(numbers), [read_observation(row[1:]) for row in rows]
 
 
 def get_due(connection: Connection, *, now: datetime, limit: int, settle_s: float | None) -> list[Observation]:
@@ -199,9 +197,9 @@ def find_stale(connection: Connection, observations: Sequence[Observation], *, m
 
 
 def count_waiting(connection: Connection) -> int:
-    """Return how many observations are in the queue."""
+    """Return how many observations are in the queue, or will be when they are taken in."""
     ((count,),) = connection.execute("SELECT count(*) FROM mailnod.queue").fetchall()
-    return int(count)
+    return int(count) + inbox.count_hits(connection)
 
 
 def get_windows(connection: Connection, observations: Sequence[Observation]) -> list[Window]:
@@ -234,43 +232,22 @@ def get_windows(connection: Connection, observations: Sequence[Observation]) -> 
     ]
 
 
-def _stage(connection: Connection, observations: Sequence[Observation], key: bytes) -> None:
-    """Bring observations, and the texts that they refer to, into the transaction."""
-    texts: dict[str, tuple[int, int | None]] = {}
-    connection.execute(_STAGE)
-    cursor = connection.cursor()
-    with cursor.copy(_COPY) as copy:
-        for position, observation in enumerate(observations):
-            row: list[Any] = list(write_observation(observation))
-            used_at = floor_use(to_micros(observation.hit.received_at))
-            for name, at in zip(_INTERNED, _INTERNED_AT, strict=True):
-                text = row[at]
-                if text is not None:
-                    number, before = texts.get(text) or (_hash_text(text, key), 0)
-                    stays = name == "url" or before is None
-                    texts[text] = number, None if stays else max(used_at, before or 0)
-                    row[at] = number
-            copy.write_row((0, position, *row))
-    with cursor.copy(_COPY_TEXTS) as copy:
-        for text, (number, last_used) in texts.items():
-            copy.write_row((number, text, last_used))
-    connection.execute(_ADD_TEXTS)
+def _take_in(connection: Connection, numbers: Sequence[int], *, settle_s: float) -> int:
+    """Take batches of the inbox in, and return the mark behind which those lie that were new."""
+    connection.execute(_ADD_TEXTS, (numbers,))
+    locks.take(connection, "hits")
+    mark = get_mark(connection)
+    settle_micros = round(settle_s * 1_000_000)
+    taken = connection.execute(_TAKE_IN.encode(), {"numbers": numbers, "settle": settle_micros})
+    ((first, last),) = taken.fetchall()
+    if first is not None and _has_judged_near(connection, first, last):
+        for query in _QUEUE_JUDGED.values():
+            connection.execute(query.encode(), {"mark": mark, "settle": settle_micros})
+    return mark
 
 
-def floor_use(micros: int) -> int:
-    """Return the time of a use as texts remember it: exact enough to erase them, coarse enough to be written rarely."""
-    return micros - micros % _USE_MICROS
-
-
-def _has_judged_near(connection: Connection, new: Sequence[Observation]) -> bool:
+def _has_judged_near(connection: Connection, first: int, last: int) -> bool:
     """Return whether anything at all was published in the time that the windows of new observations span."""
-    times = [to_micros(observation.hit.received_at) for observation in new]
-    bounds = min(times) - SAME_DELIVERY_MICROS, max(times) + SAME_DELIVERY_MICROS
+    bounds = first - SAME_DELIVERY_MICROS, last + SAME_DELIVERY_MICROS
     ((has,),) = connection.execute(_HAS_JUDGED, bounds).fetchall()
     return bool(has)
-
-
-def _hash_text(text: str, key: bytes) -> int:
-    """Return the number of a text: 64 bits of its keyed BLAKE2b hash, which nobody can aim at without the key."""
-    digest = hashlib.blake2b(text.encode(), digest_size=8, key=key, person=b"mailnod-text").digest()
-    return int.from_bytes(digest, "big", signed=True)

@@ -12,7 +12,8 @@ from datetime import datetime
 
 from mailnod.model import Observation, Traces
 from mailnod.store.postgres import locks
-from mailnod.store.postgres.observations import OBSERVATION_FIELDS, OBSERVATION_JOINS, floor_use
+from mailnod.store.postgres.inbox import floor_use
+from mailnod.store.postgres.observations import OBSERVATION_FIELDS, OBSERVATION_JOINS
 from mailnod.store.postgres.server import Connection
 from mailnod.store.rows import read_observation, to_micros
 from mailnod.store.traces import make_traces
@@ -105,7 +106,7 @@ def vacuum(connection: Connection) -> bool:
         if time.monotonic() > deadline:
             break
         time.sleep(0.05)
-    connection.execute("VACUUM mailnod.observations, mailnod.texts, mailnod.bodies")
+    connection.execute("VACUUM mailnod.observations, mailnod.texts, mailnod.bodies, mailnod.inbox")
     return not is_seen
 
 

@@ -5,7 +5,8 @@ its number are one transaction under an advisory lock: what dies midway leaves t
 process begins that migration again.
 
 Every key holds the column that Citus would distribute the table by: the delivery's id for all that hangs on one, the
-recipient's hash for consents, the key for rollups. The others would be reference tables.
+recipient's hash for consents, the key for rollups, the number for batches in the inbox. The others would be reference
+tables.
 """
 
 from __future__ import annotations
@@ -319,11 +320,40 @@ WHERE c.scope IN ('hour', 'link') AND c.events > 0 AND n.name IS NOT NULL
 GROUP BY n.scope, n.name, c.scope, c.key;
 """
 
+_INBOX = """
+-- Hits that a host has brought and that nobody has taken in yet: a row for each batch, and in each array one column of
+-- its hits. texts: what they refer to by number. What could not be taken in is refused, and so holds up one host alone.
+CREATE TABLE mailnod.inbox (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    hits integer NOT NULL,
+    id bytea[] STORAGE EXTERNAL NOT NULL,
+    delivery_id bytea[] STORAGE EXTERNAL NOT NULL,
+    kind text[] STORAGE EXTERNAL NOT NULL,
+    method text[] STORAGE EXTERNAL NOT NULL,
+    ip text[] STORAGE EXTERNAL NOT NULL,
+    user_agent bigint[] STORAGE EXTERNAL NOT NULL,
+    headers bigint[] STORAGE EXTERNAL NOT NULL,
+    received_at bigint[] STORAGE EXTERNAL NOT NULL,
+    link_index integer[] STORAGE EXTERNAL NOT NULL,
+    url bigint[] STORAGE EXTERNAL NOT NULL,
+    checked boolean[] STORAGE EXTERNAL NOT NULL,
+    text_ids bigint[] STORAGE EXTERNAL NOT NULL,
+    texts text[] STORAGE EXTERNAL NOT NULL,
+    texts_last_used bigint[] STORAGE EXTERNAL NOT NULL,
+    CHECK (
+        array_position(id, NULL) IS NULL AND array_position(delivery_id, NULL) IS NULL
+        AND array_position(kind, NULL) IS NULL AND array_position(method, NULL) IS NULL
+        AND array_position(received_at, NULL) IS NULL AND array_position(checked, NULL) IS NULL
+    )
+);
+"""
+
 #: Every migration in order; the schema's version is their number. What is released here is never edited.
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(statements=_FIRST, works_with=1),
     Migration(statements=_BODIES, works_with=1),
     Migration(statements=_BREAKDOWNS, works_with=3),
+    Migration(statements=_INBOX, works_with=3),
 )
 
 

@@ -32,7 +32,7 @@ from mailnod.store.base import WORKER_LEASE, GroupBy
 from mailnod.store.bodies import pack
 from mailnod.store.circuit import Circuit
 from mailnod.store.postgres import bodies as originals
-from mailnod.store.postgres import consents, events, lease, links, locks, retention, rollups
+from mailnod.store.postgres import consents, events, inbox, lease, links, locks, retention, rollups
 from mailnod.store.postgres import deliveries as sent
 from mailnod.store.postgres import observations as hits
 from mailnod.store.postgres import overflow as counts
@@ -138,6 +138,17 @@ class PostgresStore:
         with self._server.write() as connection:
             key = self._get_key(connection)
             return hits.add_observations(connection, observations, settle_s=settle_s, key=key)
+
+    def bring_observations(self, observations: Sequence[Observation]) -> None:
+        """Write observations down in the inbox."""
+        if observations:
+            with self._server.write() as connection:
+                inbox.add_batch(connection, observations, key=self._get_key(connection))
+
+    def take_in(self, *, settle_s: float, limit: int, read: bool = True) -> tuple[int, list[Observation]]:
+        """Take in the oldest of what waits in the inbox."""
+        with self._server.write() as connection:
+            return hits.take_in(connection, settle_s=settle_s, limit=limit, read=read)
 
     def add_overflow(self, overflow: Sequence[Overflow]) -> None:
         """Take in how many hits were not recorded one by one."""
