@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
 
 from mailnod.clock import Clock
 from mailnod.errors import StoreError, describe_error
@@ -90,8 +89,7 @@ class Forwarder:
         tells = self._plugins.has("observation_recorded")
         moved = drain(
             self._journal_folder,
-            # A drain asks no more of a store than to take hits, and counts of them.
-            self._store if inbox is None else cast("Store", _Bringing(self._store, inbox)),
+            self._store if inbox is None else _Bringing(self._store, inbox),
             settle_s=self._settle_s,
             spool_folders=self._spool_folders,
             batch=self._batch,

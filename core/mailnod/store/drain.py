@@ -8,9 +8,9 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from mailnod.model import Observation, Overflow
-from mailnod.store.base import Store
 from mailnod.store.files import try_lock
 from mailnod.store.journal_file import NEW_SUFFIX, SUFFIX, NoJournalError, open_journal
 from mailnod.store.spool import Take, list_ids, replay, take_entries
@@ -24,6 +24,18 @@ _NAME_FILE = "name"
 CORRUPT_SUFFIX = ".corrupt"
 
 _log = logging.getLogger(__name__)
+
+
+class Taking(Protocol):
+    """What a drain asks of a store; see :class:`~mailnod.store.base.Store`."""
+
+    def add_observations(self, observations: Sequence[Observation], *, settle_s: float) -> Sequence[Observation]:
+        """Take observations in, each once, and return those that are new."""
+        ...
+
+    def add_overflow(self, overflow: Sequence[Overflow]) -> None:
+        """Take in how many hits were not recorded one by one."""
+        ...
 
 
 def count_pending(folder: Path, *, spool_folders: Sequence[Path] = ()) -> int:
@@ -63,7 +75,7 @@ def name_folder(folder: Path) -> str:
 
 def drain(
     folder: Path,
-    store: Store,
+    store: Taking,
     *,
     settle_s: float,
     spool_folders: Sequence[Path] = (),
