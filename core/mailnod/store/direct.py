@@ -52,6 +52,8 @@ class DirectWriter:
         setup, destroy, self._submit, self._get_events = calls
         # The object is this writer's alone, and so is the number of the last error.
         self._call = ctypes.CDLL(None, use_errno=True).syscall
+        # Asking takes no longer than letting go of the interpreter, which another thread may have taken afterwards.
+        self._ask = ctypes.PyDLL(None, use_errno=True).syscall
         self._context = ctypes.c_ulong(0)
         self._check(self._call(setup, 1, ctypes.byref(self._context)))
         self._event = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -93,8 +95,9 @@ class DirectWriter:
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._event)
         limit = _TIME.pack(int(wait_s), int(wait_s % 1 * 1e9))
+        call = self._call if wait_s else self._ask
         try:
-            number = self._check(self._call(self._get_events, self._context, _LONG(1), _LONG(1), self._done, limit))
+            number = self._check(call(self._get_events, self._context, _LONG(1), _LONG(1), self._done, limit))
         except InterruptedError:
             number = 0
         if number == 0:
