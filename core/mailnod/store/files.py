@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -41,6 +42,9 @@ class RawFile:
 
     def __init__(self, path: Path, flags: int) -> None:
         self.descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        # An event loop that ends says so to nobody.
+        self._finalizer = weakref.finalize(self, os.close, self.descriptor)
+        self._finalizer.atexit = False
 
     def write(self, data: bytes, at: int) -> None:
         """Write bytes at a place, all of them."""
@@ -55,8 +59,8 @@ class RawFile:
         (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(self.descriptor)
 
     def close(self) -> None:
-        """Let go of it, and of its lock."""
-        os.close(self.descriptor)
+        """Let go of it, and of its lock; a second time does nothing."""
+        self._finalizer()
 
 
 def sync_path(path: Path) -> None:

@@ -59,8 +59,8 @@ class JournalFile:
         self.ready_until = 0
         #: Whether what stands at the end is unknown, because a write failed there.
         self.is_broken = False
-        #: A descriptor for direct writes; below zero where there is none.
-        self.direct = -1
+        #: For direct writes.
+        self._direct: RawFile | None = None
         new = self.path.with_suffix(NEW_SUFFIX)
         self._file: File = opens(new, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
@@ -68,7 +68,7 @@ class JournalFile:
             if not try_lock(self._file.descriptor):
                 raise FileNotFoundError(f"a drain took the new journal for a leftover: {str(new)!r}")
             if direct:
-                self.direct = os.open(new, os.O_RDWR | getattr(os, "O_DIRECT", 0) | os.O_CLOEXEC | os.O_NOFOLLOW)
+                self._direct = RawFile(new, os.O_RDWR | getattr(os, "O_DIRECT", 0))
                 os.posix_fallocate(self._file.descriptor, 0, _DIRECT_BYTES)
             self._file.write(_MAGIC + b"%020d\n" % _PAGE_BYTES, 0)
             self._make_room(_DIRECT_BYTES - _PAGE_BYTES if direct else _MIN_ROOM_BYTES)
@@ -84,6 +84,11 @@ class JournalFile:
             raise
         status = os.fstat(self._file.descriptor)
         self._identity = status.st_dev, status.st_ino
+
+    @property
+    def direct(self) -> int:
+        """The descriptor for direct writes; below zero where there is none."""
+        return -1 if self._direct is None else self._direct.descriptor
 
     @property
     def room(self) -> int:
@@ -123,9 +128,8 @@ class JournalFile:
 
     def close(self) -> None:
         """Leave the file to the drain."""
-        if self.direct >= 0:
-            os.close(self.direct)
-            self.direct = -1
+        if self._direct is not None:
+            self._direct.close()
         self._file.close()
 
     def _make_room(self, size: int) -> None:

@@ -28,6 +28,9 @@ _AHEAD_BYTES = 2 * MAX_BYTES
 _PAUSE_S = 1.0
 #: How long the end of a process waits for the last commit.
 _CLOSE_S = 5.0
+_STEP_S = 0.01
+#: What says that a file system never takes such writes.
+_NEVER = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 class JournalLane:
@@ -115,13 +118,15 @@ class JournalLane:
                 try:
                     self._next = JournalFile(self._folder, direct=True)
                 except OSError as error:
-                    self._give_up(error, for_s=math.inf if error.errno == errno.EINVAL else _PAUSE_S)
+                    self._give_up(error, for_s=math.inf if error.errno in _NEVER else _PAUSE_S)
 
     def close(self) -> None:
         """Wait for what is under way and leave the file to the drain; :meth:`make_room` begins another."""
         with self._making:
-            if self._hits is not None:
-                self._finish(wait_s=_CLOSE_S)
+            deadline = time.monotonic() + _CLOSE_S
+            # In small steps, because the loop may go on and must not wait.
+            while self._hits is not None and time.monotonic() < deadline:
+                self._finish(wait_s=_STEP_S)
             with self._lock:
                 self._leave_file()
                 if self._next is not None:

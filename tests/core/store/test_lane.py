@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import select
 import shutil
@@ -173,6 +174,23 @@ def test_batch_in_a_file_that_is_gone_is_not_acknowledged(
     assert wait(lane)
     journal.close()
     assert drain(folder, store, settle_s=0) == 5
+
+
+def test_lane_that_is_forgotten_leaves_nothing_open(folder: Path, journal: Journal, store: SQLiteStore) -> None:
+    """An event loop that ends tells nobody; its lane's files are closed with it, and the drain removes them."""
+    before = len(os.listdir("/dev/fd"))
+    for number in range(3):
+        lane = journal.open_lane()
+        if lane is None:
+            pytest.skip("system: has no writes that need not be waited for")
+        lane.make_room()
+        if lane.begin(make_batch(number, 1)):
+            assert wait(lane)
+        del lane
+        gc.collect()
+    assert len(os.listdir("/dev/fd")) == before
+    drain(folder, store, settle_s=0)
+    assert list(folder.iterdir()) == []
 
 
 def test_count_of_losses_goes_first(journal: Journal, lane: JournalLane) -> None:
