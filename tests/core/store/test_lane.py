@@ -178,7 +178,7 @@ def test_batch_in_a_file_that_is_gone_is_not_acknowledged(
 
 def test_lane_that_is_forgotten_leaves_nothing_open(folder: Path, journal: Journal, store: SQLiteStore) -> None:
     """An event loop that ends tells nobody; its lane's files are closed with it, and the drain removes them."""
-    before = len(os.listdir("/dev/fd"))
+    before = len(list(Path("/dev/fd").iterdir()))
     for number in range(3):
         lane = journal.open_lane()
         if lane is None:
@@ -188,7 +188,7 @@ def test_lane_that_is_forgotten_leaves_nothing_open(folder: Path, journal: Journ
             assert wait(lane)
         del lane
         gc.collect()
-    assert len(os.listdir("/dev/fd")) == before
+    assert len(list(Path("/dev/fd").iterdir())) == before
     drain(folder, store, settle_s=0)
     assert list(folder.iterdir()) == []
 
