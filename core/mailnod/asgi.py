@@ -30,7 +30,7 @@ def create_app(
     :raises ConfigurationError: a setting is wrong, or ``MAILNOD_SECRET_KEYS`` is missing.
     """
     counters = Counters(metrics_folder)
-    tracker = Tracker(settings or Settings.from_environ(os.environ), counters=counters)
+    tracker = Tracker(settings or Settings.from_environ(os.environ), counters=counters, lanes=True)
     operations = Operations(
         find_troubles=tracker.find_troubles,
         write_metrics=(lambda: write_metrics(counters.read())) if metrics else None,

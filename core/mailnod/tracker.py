@@ -55,6 +55,7 @@ class Tracker:
     :param plugins: objects with hook implementations, besides installed ones.
     :param load_entry_points: whether installed plugins take part.
     :param counters: where hits are counted for metrics; None counts for this process alone.
+    :param lanes: whether each event loop that answers hits gets a process that writes them down for it.
     :raises ConfigurationError: the setup is wrong; the message names the setting.
     """
 
@@ -67,6 +68,7 @@ class Tracker:
         plugins: Sequence[object] = (),
         load_entry_points: bool = True,
         counters: Counters | None = None,
+        lanes: bool = False,
     ) -> None:
         if keyring is None:
             if settings.secret_keys is None:
@@ -85,7 +87,7 @@ class Tracker:
         self.wire_plans = WirePlans()
         self._preparer = Preparer(settings=settings, keyring=keyring, plugins=self.plugins, store=self.store)
         spool_folders = find_folders(settings.local_path, chosen=settings.spool)
-        self._journal = Journal(settings.journal_folder, spool_folders=spool_folders)
+        self._journal = Journal(settings.journal_folder, spool_folders=spool_folders, lanes=lanes)
         self.counters = counters or Counters()
         self._suppressed = Suppressed(
             lambda cursor: self.store.get_suppressed(after=cursor, now=self.clock.now()),

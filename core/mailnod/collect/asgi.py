@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -83,10 +84,10 @@ def _answer_hits(collector: Collecting, find_path: Callable[[Scope], str | None]
     :param find_path: returns the tracking path of a request, from its ``/o/`` or ``/c/`` on; None where it has none.
     :param app: answers everything else.
     """
-    ticks: Ticks | None = None
+    # A thread runs one event loop at a time.
+    own = threading.local()
 
     async def answering_app(scope: Scope, receive: Receive, send: Send) -> None:
-        nonlocal ticks
         path = find_path(scope) if scope["type"] == "http" else None
         if path is None:
             await app(scope, receive, send)
@@ -98,8 +99,9 @@ def _answer_hits(collector: Collecting, find_path: Callable[[Scope], str | None]
             reply, item = collector.read(request)
         if item is not None:
             loop = asyncio.get_running_loop()
+            ticks: Ticks | None = getattr(own, "ticks", None)
             if ticks is None or ticks.loop is not loop:
-                ticks = Ticks(collector, loop)
+                own.ticks = ticks = Ticks(collector, loop)
             await ticks.add(item)
         start, body = _make_messages(reply)
         await send(start)

@@ -20,17 +20,11 @@ class CountedLane:
 
     def __init__(self, lane: Lane, *, counters: Counters, on_written: Callable[[Sequence[Kind]], None]) -> None:
         self.fileno = lane.fileno
-        self.make_room = lane.make_room
         self._lane = lane
         self._counters = counters
         self._on_written = on_written
         self._items: Sequence[Recorded] = ()
         self._began_at = 0.0
-
-    @property
-    def is_low(self) -> bool:
-        """Whether room should be made."""
-        return self._lane.is_low
 
     def begin(self, items: Sequence[Recorded]) -> bool:
         """Begin to write observations down; False where nothing is taken now."""
@@ -45,9 +39,18 @@ class CountedLane:
         written = self._lane.finish()
         if written is None:
             return None
-        items, self._items = self._items, ()
-        self._counters.add_waiting(-len(items))
-        if written:
+        items = self._take_back()
+        if written and items:
             self._on_written([item.hit.kind for item in items if isinstance(item, Observation)])
             self._counters.count_commit(monotonic() - self._began_at)
         return written
+
+    def leave(self) -> None:
+        """Want to hear nothing any more of what was begun; whoever records it by other means counts it."""
+        self._lane.leave()
+        self._take_back()
+
+    def _take_back(self) -> Sequence[Recorded]:
+        items, self._items = self._items, ()
+        self._counters.add_waiting(-len(items))
+        return items

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol
 
 from mailnod.model import Recorded
@@ -25,11 +24,6 @@ PATIENCE_S = 2 * STEP_S
 class Lane(Protocol):
     """Where an event loop leaves hits to be written down, and hears of it without waiting."""
 
-    @property
-    def is_low(self) -> bool:
-        """Whether :meth:`make_room` should be called."""
-        ...
-
     def fileno(self) -> int:
         """Return a descriptor that can be read when a batch has ended."""
         ...
@@ -42,8 +36,8 @@ class Lane(Protocol):
         """Return whether what was begun is on disk; None where it is still under way."""
         ...
 
-    def make_room(self) -> None:
-        """Do what it needs that may wait for a disk; called in a thread, and never raises."""
+    def leave(self) -> None:
+        """Want to hear nothing any more of what was begun, because it is recorded by other means."""
         ...
 
 
@@ -136,8 +130,6 @@ class Ticks:
             self._record_elsewhere(batch)
             return
         self._go_on(batch)
-        if self._lane.is_low:
-            self._submit(self._lane.make_room)
 
     def _go_on(self, batch: _Batch) -> None:
         if batch.timer is not None:
@@ -147,22 +139,17 @@ class Ticks:
         self.loop.call_soon(self._send)
 
     def _record_elsewhere(self, batch: _Batch) -> None:
-        self._submit(partial(self._record, batch))
+        try:
+            self._thread.submit(self._record, batch)
+        except RuntimeError:
+            # The process ends, and takes no new threads.
+            self._record(batch)
 
     def _record(self, batch: _Batch) -> None:
         self._recording.record(batch.observations)
         with contextlib.suppress(RuntimeError):
             # In a loop that was closed meanwhile nobody waits any more.
             self.loop.call_soon_threadsafe(self._go_on, batch)
-        if self._lane is not None:
-            self._lane.make_room()
-
-    def _submit(self, work: Callable[[], None]) -> None:
-        try:
-            self._thread.submit(work)
-        except RuntimeError:
-            # The process ends, and takes no new threads.
-            work()
 
     def _watch(self, batch: _Batch, waited_s: float) -> None:
         """Look after a batch that is not written yet."""
@@ -171,8 +158,9 @@ class Ticks:
                 # It is on its way before its replies are.
                 self._send()
             _release(batch)
-        if batch is self._sent:
+        if batch is self._sent and self._lane is not None:
             self._sent = None
+            self._lane.leave()
             self._record_elsewhere(batch)
         batch.timer = self.loop.call_later(STEP_S, self._watch, batch, waited_s + STEP_S)
 

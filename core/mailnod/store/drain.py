@@ -126,11 +126,14 @@ def _drain_file(path: Path, take: Take, *, batch: int, go_on: Callable[[], bool]
             if not take_entries(path, journal.read(), take, batch=batch, go_on=go_on, note_taken=journal.note_taken):
                 return False
             if journal.is_dead:
+                # What is not on the disk as zeros when it goes would lie in blocks that are free.
+                journal.erase_taken()
                 path.unlink(missing_ok=True)
     except NoJournalError as error:
         # A living owner then begins another file.
         _log.error("%s is set aside: %s", path.name, error)
-        path.rename(path.with_suffix(CORRUPT_SUFFIX))
+        with contextlib.suppress(OSError):
+            path.rename(path.with_suffix(CORRUPT_SUFFIX))
     except OSError as error:
         _log.info("journal %s is drained later: %s", path.name, error.strerror)
     return True

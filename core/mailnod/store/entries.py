@@ -18,7 +18,7 @@ _KINDS = get_args(Kind)
 # json.loads would look for the encoding and for spaces first, which takes as long as the rest.
 _parse = json.JSONDecoder().raw_decode
 #: How many texts are remembered as they are written: a few programs send nearly all that comes.
-_REMEMBERED = 4096
+_REMEMBERED = 512
 #: How much of a file is read at once, and the longest line that is looked for: no entry is nearly as long.
 _CHUNK_BYTES = 256 * 1024
 _MAX_LINE_BYTES = 1024 * 1024
@@ -63,7 +63,7 @@ def read_entry(line: bytes) -> Recorded | None:
             return read_overflow([bytes.fromhex(id_), *row])
         row[0] = bytes.fromhex(row[0])
         observation = read_observation([bytes.fromhex(id_), *row])
-    except (ValueError, TypeError, LookupError, OverflowError):
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         return None
     # The store could not take anything else, and would be asked for ever.
     sound = len(observation.id) == 16 and len(observation.delivery_id) == 8 and observation.hit.kind in _KINDS

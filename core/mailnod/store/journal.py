@@ -7,7 +7,6 @@ read-only, broken or slow), a spool elsewhere takes it, and where that fails too
 from __future__ import annotations
 
 import contextlib
-import errno
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +23,7 @@ from mailnod.store.commits import Committer
 from mailnod.store.database import explain_error
 from mailnod.store.entries import write_entries
 from mailnod.store.files import OpenRaw, RawFile
-from mailnod.store.journal_file import JournalFile
+from mailnod.store.journal_file import JournalWriter
 from mailnod.store.lane import JournalLane
 from mailnod.store.processes import PerProcess
 from mailnod.store.spool import Spool
@@ -66,6 +65,7 @@ class Journal:
         there are none, a hit waits up to ten seconds for the journal.
     :param patience_s: how long a hit waits altogether where there is a spool.
     :param spool_limit_bytes: how large a spool may grow.
+    :param lanes: whether event loops get processes that write for them.
     :param opens: opens the file of a journal that threads write to.
     :param monotonic: seconds of a clock that is never set back.
     """
@@ -77,9 +77,11 @@ class Journal:
         spool_folders: Sequence[Path] = (),
         patience_s: float = _PATIENCE_S,
         spool_limit_bytes: int = 256_000_000,
+        lanes: bool = False,
         opens: OpenRaw = RawFile,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._has_lanes = lanes
         folder = folder.absolute()
         spool_folders = tuple(spool_folders)
 
@@ -113,8 +115,8 @@ class Journal:
         self._recorder.get().record(items)
 
     def open_lane(self) -> JournalLane | None:
-        """Return a way for one event loop, which need not wait; None where this system has none."""
-        return self._recorder.get().open_lane()
+        """Return a way for one event loop, which need not wait; None where there is none."""
+        return self._recorder.get().open_lane() if self._has_lanes else None
 
     def lose(self, kind: Kind, number: int = 1) -> None:
         """Count hits that were answered and not written down; their number itself is, once a disk takes it."""
@@ -140,9 +142,12 @@ class _Recorder:
         self._folder = folder
         self._patience_s = patience_s
         journal_s = patience_s * _JOURNAL_SHARE if spool is not None else _PATIENCE_ALONE_S
-        writer = _Writer(folder, opens=opens)
+        writer = JournalWriter(folder, opens=opens)
         self._journal = Committer[Recorded](
-            writer.write, close=writer.drop_file, patience_s=journal_s, name="mailnod-journal"
+            lambda items: writer.write(write_entries(items)),
+            close=writer.drop_file,
+            patience_s=journal_s,
+            name="mailnod-journal",
         )
         #: Those of event loops that are still there.
         self._lanes: WeakSet[JournalLane] = WeakSet()
@@ -268,52 +273,6 @@ class _Recorder:
         for item in items:
             if isinstance(item, Observation):
                 self.lose(item.hit.kind, 1)
-
-
-class _Writer:
-    """The journal that the threads of one process write to; used by one of them at a time."""
-
-    def __init__(self, folder: Path, *, opens: OpenRaw) -> None:
-        self._folder = folder
-        self._opens = opens
-        self._file: JournalFile | None = None
-
-    def write(self, items: Sequence[Recorded]) -> None:
-        """Write down hits and counts; they are on the disk when this returns.
-
-        :raises OSError: neither the file nor another one takes them.
-        """
-        lines = write_entries(items)
-        try:
-            self._try(lines)
-        except OSError as error:
-            if self._file is not None and not self._file.is_broken:
-                # There is no room; another file would fare no better.
-                raise
-            self.drop_file()
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            self._try(lines)
-
-    def drop_file(self) -> None:
-        """Close the file and leave it to the drain; the next write begins another."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _try(self, lines: bytes) -> None:
-        self._get_file().write(lines)
-        if not self._get_file().is_in_place():
-            # What is written to a file that was unlinked or set aside is never read.
-            self.drop_file()
-            self._get_file().write(lines)
-
-    def _get_file(self) -> JournalFile:
-        if self._file is not None and self._file.is_full:
-            self.drop_file()
-        if self._file is None:
-            self._file = JournalFile(self._folder, opens=self._opens)
-        return self._file
 
 
 def _explain(error: BaseException, folder: Path) -> StoreError:

@@ -172,7 +172,7 @@ def take_entries(
 ) -> bool:
     """Hand over what lines hold, a batch at a time.
 
-    A line that is damaged counts as a lost hit. One that is torn does not, because nobody was told that it is safe.
+    A line that is damaged counts as a lost hit. One that is torn, at the end, does not: nobody was told of it.
 
     :param path: of the file that they are from.
     :param take: returns once what it was given is safe elsewhere; taking the same again must do no harm.
@@ -185,6 +185,7 @@ def take_entries(
     # Of one id the highest count stands for all others.
     counts: dict[bytes, Overflow] = {}
     damaged: list[int] = []
+    torn: list[int] = []
     end = 0
 
     def flush() -> bool:
@@ -205,13 +206,17 @@ def take_entries(
         return True
 
     for item, end, whole in entries:
+        if item is not None:
+            # What sound lines follow was told to be safe.
+            damaged += torn
+            torn = []
         if isinstance(item, Observation):
             hits.append(item)
         elif isinstance(item, Overflow):
             known = counts.get(item.id)
             counts[item.id] = item if known is None or item.count > known.count else known
-        elif whole:
-            damaged.append(end)
+        else:
+            (damaged if whole else torn).append(end)
         if len(hits) >= batch and not flush():
             return False
     return flush()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mailnod.collect.asgi import ASGIApp, make_app, wrap_app
+from mailnod.collect.asgi import make_app, wrap_app
 from mailnod.collect.collector import PIXEL_REPLY, Request
 from mailnod.collect.ticks import Lane
 from mailnod.model import Hit, Observation, Recorded, Reply
@@ -295,16 +295,15 @@ class PipeLane:
     def __init__(self, outcome: bool | None) -> None:
         self.outcome = outcome
         self.begun: list[int] = []
-        self.made_room = threading.Event()
-        self.is_low = False
-        self.made_more = threading.Event()
+        self.left = 0
+        self.takes = True
         self.reader, self.writer = os.pipe()
 
     def fileno(self) -> int:
         return self.reader
 
     def begin(self, items: Sequence[Recorded]) -> bool:
-        if not self.made_room.is_set():
+        if not self.takes:
             return False
         self.begun.append(len(items))
         if self.outcome is not None:
@@ -315,12 +314,12 @@ class PipeLane:
         os.read(self.reader, 1)
         return self.outcome
 
-    def make_room(self) -> None:
-        (self.made_more if self.is_low else self.made_room).set()
+    def leave(self) -> None:
+        self.left += 1
 
 
 class Laned(Seen):
-    """Has a lane, in which there is room once that was made."""
+    """Has a lane."""
 
     def __init__(self, outcome: bool | None) -> None:
         super().__init__()
@@ -330,42 +329,54 @@ class Laned(Seen):
         return self.lane
 
 
-async def request_until_there_is_room(seen: Laned, app: ASGIApp) -> None:
-    """Let one hit go the other way, after which a thread makes room."""
-    await request_all(app, 1, [])
-    assert await asyncio.to_thread(seen.lane.made_room.wait, 30)
-
-
 def test_hits_in_a_lane_need_no_other_record() -> None:
-    """Replies leave when the lane tells of their commit; what it has no room for goes the other way, and makes some."""
+    """Replies leave when the lane tells of their commit; what it does not take goes the other way."""
     seen = Laned(outcome=True)
     app = make_app(seen)
     log: list[str] = []
 
     async def run() -> None:
-        await request_until_there_is_room(seen, app)
         await request_all(app, 5, log)
-        seen.lane.is_low = True
+        seen.lane.takes = False
         await request_all(app, 4, log)
-        assert await asyncio.to_thread(seen.lane.made_more.wait, 30)
 
     asyncio.run(asyncio.wait_for(run(), 30))
-    assert (seen.lane.begun, seen.commits, len(log)) == ([5, 4], [1], 9)
+    assert (seen.lane.begun, seen.commits, len(log)) == ([5], [4], 9)
 
 
 @pytest.mark.parametrize("outcome", [False, None], ids=["fails", "hangs"])
 def test_hits_whose_commit_fails_or_hangs_are_recorded_by_other_means(outcome: bool | None) -> None:
     """What a lane fails to write, or has not written after an eighth of a second, is recorded in a thread."""
     seen = Laned(outcome)
-    app = make_app(seen)
     log: list[str] = []
+    asyncio.run(asyncio.wait_for(request_all(make_app(seen), 5, log), 30))
+    assert (seen.lane.begun, seen.commits, len(log)) == ([5], [5], 5)
+    assert seen.lane.left == (outcome is None)
+
+
+def test_two_loops_at_a_time_keep_their_ways() -> None:
+    """An app that is called in two loops, each in a thread of its own, opens one way for each."""
+    opened = []
+
+    class Counted(Seen):
+        def open_lane(self) -> Lane | None:
+            opened.append(threading.current_thread().name)
+            return None
+
+    app = make_app(Counted())
 
     async def run() -> None:
-        await request_until_there_is_room(seen, app)
-        await request_all(app, 5, log)
+        for _ in range(3):
+            await request_all(app, 1, [])
+            await asyncio.to_thread(turns.wait, 30)
 
-    asyncio.run(asyncio.wait_for(run(), 30))
-    assert (seen.lane.begun, seen.commits, len(log)) == ([5], [1, 5], 5)
+    turns = threading.Barrier(2)
+    threads = [threading.Thread(target=lambda: asyncio.run(run()), name=name) for name in ("one", "other")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(opened) == ["one", "other"]
 
 
 def test_each_event_loop_has_its_own_commits() -> None:

@@ -217,8 +217,9 @@ def test_full_file_is_followed_by_another(folder: Path, store: SQLiteStore) -> N
     observations = [make_observation(b"8 bytes.", user_agent="x" * 4000) for _ in range(4500)]
     for start in range(0, len(observations), 500):
         journal.append_all(observations[start : start + 500])
+    journal.append(make_observation(b"8 bytes."))
     assert len(list(folder.glob("*.journal"))) == 2
-    assert drain(folder, store, settle_s=0) == 4500
+    assert drain(folder, store, settle_s=0) == 4501
     assert len(list(folder.glob("*.journal"))) == 1
     journal.close()
 
