@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -22,6 +22,7 @@ from mailnod.model import Observation
 from mailnod.store.drain import drain
 from mailnod.store.files import RawFile
 from mailnod.store.journal import Journal
+from mailnod.store.journal_file import open_journal
 from mailnod.store.spool import Spool
 from mailnod.store.sqlite import SQLiteStore
 
@@ -374,6 +375,33 @@ def test_without_syncing_power_cuts_lose_hits(tmp_path: Path, template: Path) ->
         store.close()
         lost += len(answered - set(stored))
     assert lost > 0
+
+
+@pytest.mark.parametrize("sector", [512, 4096])
+def test_power_cut_while_moved_hits_are_erased_spares_the_others(tmp_path: Path, sector: int) -> None:
+    """Of what a drain has erased, and of its note, any sectors may be as before; what it had not moved is found."""
+    for number in range(CUTS):
+        chance = random.Random(number)
+        folder = tmp_path / f"{number}"
+        journal = Journal(folder)
+        hits = [make_observation(b"8 bytes.", at=after(i), user_agent="x" * chance.randrange(500)) for i in range(40)]
+        journal.append_all(hits)
+        (path,) = folder.glob("*.journal")
+        before = path.read_bytes()
+        moved = chance.randrange(1, 40)
+        with open_journal(path) as reading:
+            *_, last = islice(reading.read(), moved)
+            reading.note_taken(last.end)
+        journal.close()
+        erased = path.read_bytes()
+        found = bytearray(before)
+        for start in range(0, len(found), sector):
+            if chance.random() < 0.5:
+                found[start : start + sector] = erased[start : start + sector]
+        path.write_bytes(found)
+        with open_journal(path) as reading:
+            left = {entry.item.id for entry in reading.read() if isinstance(entry.item, Observation)}
+        assert {hit.id for hit in hits[moved:]} <= left
 
 
 def test_spool_survives_a_cut_at_any_byte(tmp_path: Path) -> None:

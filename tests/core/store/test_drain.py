@@ -21,6 +21,7 @@ from mailnod.errors import StoreError, StoreUnavailableError
 from mailnod.model import Observation
 from mailnod.store.drain import count_pending, drain
 from mailnod.store.journal import Journal
+from mailnod.store.journal_file import open_journal
 from mailnod.store.scrub import scrub_journals
 from mailnod.store.spool import Spool
 from mailnod.store.sqlite import SQLiteStore
@@ -289,6 +290,69 @@ def test_owner_of_a_damaged_journal_begins_another(folder: Path, store: SQLiteSt
     journal.close()
     drain(folder, store, settle_s=0)
     assert observation.id in get_stored(store)
+
+
+@pytest.mark.parametrize("head", ["digit", "huge", "beyond", "name", "zeros"])
+def test_damaged_note_of_what_was_moved_hides_and_erases_nothing(folder: Path, store: SQLiteStore, head: str) -> None:
+    """Where the first page is damaged, a journal is read from its start, by a living owner's drain too."""
+    journal = Journal(folder)
+    observations = [make_observation(b"8 bytes.", at=after(number)) for number in range(6)]
+    for observation in observations[:4]:
+        journal.append(observation)
+    drain(folder, store, settle_s=0)
+    (path,) = folder.glob("*.journal")
+    with path.open("r+b") as file:
+        first = file.read(64)
+        checked = b"%020d" % 10**9
+        file.seek(0)
+        file.write(
+            {
+                "digit": first[:36] + b"7" + first[37:],
+                "huge": first[:18] + b"9" * 20 + first[38:],
+                "beyond": first[:18] + b"%b %08x" % (checked, crc32(checked)) + first[47:],
+                "name": b"x" + first[1:],
+                "zeros": bytes(64),
+            }[head]
+        )
+    for observation in observations[4:]:
+        journal.append(observation)
+        assert count_pending(folder) >= 1
+        scrub_journals(folder, until=after(0))
+        drain(folder, store, settle_s=0)
+    journal.close()
+    drain(folder, store, settle_s=0)
+    assert get_stored(store) == [observation.id for observation in observations]
+    assert list(folder.iterdir()) == []
+
+
+def test_drain_that_was_left_behind_takes_nothing_back(folder: Path, store: SQLiteStore) -> None:
+    """One that stood still while another took over moves no note back into what is erased already."""
+    journal = Journal(folder)
+    observations = [make_observation(b"8 bytes.", at=after(number)) for number in range(4)]
+    for observation in observations[:2]:
+        journal.append(observation)
+    (path,) = folder.glob("*.journal")
+    with open_journal(path) as slow:
+        first = next(slow.read())
+        assert drain(folder, store, settle_s=0) == 2
+        slow.note_taken(first.end)
+    for observation in observations[2:]:
+        journal.append(observation)
+    assert drain(folder, store, settle_s=0) == 2
+    journal.close()
+
+
+def test_zeros_in_the_middle_count_as_a_loss(folder: Path, store: SQLiteStore) -> None:
+    """A sector that a disk gives back as zeros costs the lines that it cuts, which is said, and no other."""
+    observations = fill(folder, 30)
+    (path,) = folder.glob("*.journal")
+    with path.open("r+b") as file:
+        file.seek(4096 + 1024)
+        file.write(bytes(512))
+    drain(folder, store, settle_s=0)
+    assert {observations[0].id, observations[-1].id} <= set(get_stored(store))
+    (lost,) = store.get_overflow()
+    assert (lost.reason, lost.hits) == ("lost", 1)
 
 
 def test_line_that_is_no_observation_counts_as_lost(folder: Path, store: SQLiteStore) -> None:
