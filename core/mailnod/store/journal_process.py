@@ -12,8 +12,8 @@ from mailnod.store.journal_file import JournalWriter
 
 __all__ = ["MAX_BYTES", "READY", "WRITTEN", "main"]
 
-#: What a message with lines has at most; systems take more than that in one piece.
-MAX_BYTES = 128 * 1024
+#: What a message with lines has at most, a thousand hits or so; a system that takes less in one piece says so.
+MAX_BYTES = 384 * 1024
 #: What is answered, besides the number of an error.
 READY = b"ready"
 WRITTEN = b"written"

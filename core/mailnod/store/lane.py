@@ -57,6 +57,8 @@ class JournalLane:
         # One pair for good, so that whoever waits for it need not know that another process was started.
         self._socket, self._far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.setblocking(False)
+        # As much of it as the system grants.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * MAX_BYTES)
         weakref.finalize(self, _close_all, self._socket, self._far_end).atexit = False
         self._attendant: threading.Thread | None = None
         self._closed = False

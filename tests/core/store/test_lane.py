@@ -123,7 +123,7 @@ def test_one_batch_is_under_way_at_a_time(lane: JournalLane) -> None:
 
 def test_batch_that_is_too_large_goes_another_way(lane: JournalLane) -> None:
     """What no single message takes is refused, and smaller ones go on."""
-    assert not lane.begin([make_observation(b"8 bytes.", user_agent="x" * 600) for _ in range(1000)])
+    assert not lane.begin([make_observation(b"8 bytes.", user_agent="x" * 600) for _ in range(3000)])
     assert lane.begin(make_batch(0, 1))
     assert hear(lane)
 
