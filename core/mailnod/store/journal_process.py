@@ -1,4 +1,8 @@
-"""A process that writes what another one sends it to journals, and says when it is on the disk."""
+"""A process that writes what another one sends it to journals, and says when it is on the disk.
+
+A message is a number and lines, and is answered by the same number and what became of them: what an earlier process has
+left unread is written by the next one, and must not pass for what was sent later.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,15 @@ from pathlib import Path
 
 from mailnod.store.journal_file import JournalWriter
 
-__all__ = ["MAX_BYTES", "READY", "WRITTEN", "main"]
+__all__ = ["MAX_BYTES", "NUMBER_BYTES", "READY", "WRITTEN", "main"]
 
 #: What a message with lines has at most, a thousand hits or so; a system that takes less in one piece says so.
 MAX_BYTES = 384 * 1024
-#: What is answered, besides the number of an error.
+#: How many bytes a message's number has.
+NUMBER_BYTES = 8
+#: What is said first, without a number.
 READY = b"ready"
+#: What is answered where lines are on the disk; otherwise it is the number of an error.
 WRITTEN = b"written"
 
 
@@ -28,8 +35,8 @@ def main() -> None:
     with socket.socket(fileno=int(sys.argv[2])) as sender:
         try:
             sender.send(READY)
-            while lines := sender.recv(MAX_BYTES):
-                sender.send(_write(writer, lines))
+            while message := sender.recv(NUMBER_BYTES + MAX_BYTES):
+                sender.send(message[:NUMBER_BYTES] + _write(writer, message[NUMBER_BYTES:]))
         except OSError:
             # Whoever sent is gone, and what it sent is written.
             pass

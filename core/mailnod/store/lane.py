@@ -21,7 +21,7 @@ from pathlib import Path
 
 from mailnod.model import Observation, Recorded
 from mailnod.store.entries import write_entries
-from mailnod.store.journal_process import MAX_BYTES, READY, WRITTEN
+from mailnod.store.journal_process import MAX_BYTES, NUMBER_BYTES, READY, WRITTEN
 
 __all__ = ["JournalLane"]
 
@@ -64,8 +64,9 @@ class JournalLane:
         self._closed = False
         #: Whether a process has said that it is there.
         self._ready = False
-        #: Hits of the batch that is under way; None where none is.
+        #: Hits of the batch that is under way, and its number; None where none is.
         self._hits: int | None = None
+        self._number = 0
         self._began_at = 0.0
         self._pause_s, self._start_at = _PAUSE_S, 0.0
 
@@ -87,8 +88,9 @@ class JournalLane:
         lines = write_entries(items)
         if len(lines) > MAX_BYTES:
             return False
+        self._number += 1
         try:
-            self._socket.send(lines)
+            self._socket.send(self._number.to_bytes(NUMBER_BYTES, "big") + lines)
         except OSError:
             return False
         self._hits = sum(isinstance(item, Observation) for item in items)
@@ -104,19 +106,25 @@ class JournalLane:
         if said == READY:
             self._ready = True
             return None
-        if said in (_ENDED, b""):
+        ended = said in (_ENDED, b"")
+        if ended:
             self._ready = False
             self._attendant = None
             self._start_at, self._pause_s = time.monotonic() + self._pause_s, min(2 * self._pause_s, _LONGEST_PAUSE_S)
+        elif int.from_bytes(said[:NUMBER_BYTES], "big") != self._number:
+            # An earlier process has left it unread, and it was recorded by other means.
+            return None
         hits, self._hits = self._hits, None
         if hits is None:
             return None
-        if said == WRITTEN:
+        if ended:
+            return False
+        outcome = said[NUMBER_BYTES:]
+        if outcome == WRITTEN:
             self._pause_s = _PAUSE_S
             self._note(hits, time.monotonic() - self._began_at, None)
             return True
-        if self._ready:
-            self._note(0, 0.0, OSError(int(said), os.strerror(int(said))))
+        self._note(0, 0.0, OSError(int(outcome), os.strerror(int(outcome))))
         return False
 
     def leave(self) -> None:
