@@ -87,17 +87,20 @@ class Forwarder:
             self._tended_at = now
         inbox = self._store if self.shared and isinstance(self._store, Inbox) else None
         tells = self._plugins.has("observation_recorded")
-        moved = drain(
-            self._journal_folder,
-            self._store if inbox is None else _Bringing(self._store, inbox),
-            settle_s=self._settle_s,
-            spool_folders=self._spool_folders,
-            batch=self._batch,
-            on_recorded=self._notify_recorded if tells and inbox is None else None,
-            go_on=go_on,
-        )
-        if inbox is not None:
-            self._take_in(inbox, go_on, read=tells)
+        try:
+            moved = drain(
+                self._journal_folder,
+                self._store if inbox is None else _Bringing(self._store, inbox),
+                settle_s=self._settle_s,
+                spool_folders=self._spool_folders,
+                batch=self._batch,
+                on_recorded=self._notify_recorded if tells and inbox is None else None,
+                go_on=go_on,
+            )
+        finally:
+            # What cannot be brought does not hold up what others have brought.
+            if inbox is not None:
+                self._take_in(inbox, go_on, read=tells)
         if tend:
             self.scrub()
         return moved

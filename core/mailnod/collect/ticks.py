@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from typing import Protocol
 from mailnod.model import Recorded
 
 __all__ = ["Lane", "Recording", "Ticks"]
+
+log = logging.getLogger("mailnod.collect")
 
 #: After how long a commit in the lane is left to itself, and its hits are recorded by other means; and how often one
 #: looks.
@@ -79,8 +82,12 @@ class Ticks:
         self._recording = recording
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mailnod-record")
         self._lane = recording.open_lane()
-        if self._lane is not None:
-            loop.add_reader(self._lane.fileno(), self._hear)
+        try:
+            if self._lane is not None:
+                loop.add_reader(self._lane.fileno(), self._hear)
+        except (OSError, NotImplementedError) as error:
+            log.warning("hits are written by a thread, because this event loop hears of nothing else: %s", error)
+            self._lane = None
         self._next: _Batch | None = None
         #: What went into the lane and is still waited for.
         self._sent: _Batch | None = None

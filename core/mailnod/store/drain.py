@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,11 @@ _NAME_FILE = "name"
 
 #: What a file is renamed to that is no journal.
 CORRUPT_SUFFIX = ".corrupt"
+
+#: For how long a journal may be without a lock while it is made.
+_MAKING_S = 60.0
+#: What is added to the name of a living owner's journal, so that it begins another.
+_LEFT = "-left"
 
 _log = logging.getLogger(__name__)
 
@@ -123,6 +129,13 @@ def _drain_file(path: Path, take: Take, *, batch: int, go_on: Callable[[], bool]
     """Move what lies in one journal; False where it was told to end."""
     try:
         with open_journal(path) as journal:
+            if not journal.is_dead and not journal.is_sure:
+                # Nobody knows where to begin beside an owner that writes. It goes on in another file with its next hit,
+                # and this one is read from its start then.
+                if not path.stem.endswith(_LEFT):
+                    _log.error("%s is damaged, and is read when its owner has begun another", path.name)
+                    path.rename(path.with_stem(path.stem + _LEFT))
+                return True
             if not take_entries(path, journal.read(), take, batch=batch, go_on=go_on, note_taken=journal.note_taken):
                 return False
             if journal.is_dead:
@@ -144,7 +157,8 @@ def _remove_leftover(path: Path) -> None:
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            if try_lock(descriptor):
+            # One that is being made is locked in a moment.
+            if time.time() - os.fstat(descriptor).st_mtime > _MAKING_S and try_lock(descriptor):
                 path.unlink()
         finally:
             os.close(descriptor)

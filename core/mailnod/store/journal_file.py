@@ -183,6 +183,11 @@ class Reading:
         self.is_dead = is_dead
         self._is_named, self._taken = self._read_head()
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether it is known how far it was taken in; otherwise that is zeros."""
+        return self._taken is not None
+
     def read(self) -> Iterator[Entry]:
         """Yield what was not taken in yet.
 
@@ -190,22 +195,29 @@ class Reading:
 
         :raises NoJournalError: there is no line to be read in it, and it does not begin as a journal does.
         """
-        # Where it is not known how far it was taken in, that is zeros.
-        start = _PAGE_BYTES if self._taken is None else self._taken
-        unsure: list[Entry] = []
-        found = self._is_named
-        for entry in read_entries(self._file, start, past_zeros=self.is_dead or self._taken is None):
+        found, unsure = self._is_named, list[Entry]()
+        sure_until, looked_again = _PAGE_BYTES if self._taken is None else self._taken, -1
+        entries = self._read_from(sure_until)
+        while (entry := next(entries, None)) is not None:
             if entry.item is None:
                 unsure.append(entry)
-                continue
-            found = True
-            yield from unsure
-            unsure = []
-            yield entry
+            elif unsure and not self.is_dead and looked_again != sure_until:
+                # It may have been read while it was written, and its end after that. Owners write in order, so what
+                # sound lines follow is there by now.
+                entries, unsure, looked_again = self._read_from(sure_until), [], sure_until
+            else:
+                found = True
+                yield from unsure
+                unsure = []
+                yield entry
+                sure_until = entry.end
         if not found:
             raise NoJournalError("it holds nothing that a journal does")
         if self.is_dead:
             yield from unsure
+
+    def _read_from(self, start: int) -> Iterator[Entry]:
+        return read_entries(self._file, start, past_zeros=self.is_dead or not self.is_sure)
 
     def note_taken(self, end: int) -> None:
         """Note how far it was taken in, and leave nothing of that in the file.

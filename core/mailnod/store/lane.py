@@ -19,6 +19,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mailnod.errors import describe_error
 from mailnod.model import Observation, Recorded
 from mailnod.store.entries import write_entries
 from mailnod.store.journal_process import MAX_BYTES, NUMBER_BYTES, READY, WRITTEN
@@ -49,8 +50,8 @@ class JournalLane:
     def __init__(
         self, folder: Path, *, may_take: Callable[[], bool], note: Callable[[int, float, OSError | None], None]
     ) -> None:
-        if not sys.executable:
-            raise FileNotFoundError("the interpreter does not know its own program")
+        if getattr(sys, "frozen", False) or not Path(sys.executable or "").name.startswith(("python", "pypy")):
+            raise FileNotFoundError(f"no Python could be started as {sys.executable!r}")
         self._folder = folder
         self._may_take = may_take
         self._note = note
@@ -175,11 +176,12 @@ def _attend(far_end: socket.socket, folder: Path) -> None:
         )
         code = process.wait()
         _log.log(logging.ERROR if code else logging.DEBUG, "the process that writes journals has ended with %d", code)
-    except OSError as error:
-        _log.error("no process can be started that writes journals, a thread does: %s", error)
-    # It is not heard where the lane is gone.
-    with contextlib.suppress(OSError, ValueError):
-        far_end.send(_ENDED)
+    except Exception as error:
+        _log.error("no process can be started that writes journals, a thread does: %s", describe_error(error))
+    finally:
+        # It is not heard where the lane is gone.
+        with contextlib.suppress(OSError, ValueError):
+            far_end.send(_ENDED)
 
 
 def _close_all(*sockets: socket.socket) -> None:

@@ -172,7 +172,8 @@ def take_entries(
 ) -> bool:
     """Hand over what lines hold, a batch at a time.
 
-    A line that is damaged counts as a lost hit. One that is torn, at the end, does not: nobody was told of it.
+    A line that is damaged counts as a lost hit. One that is zeros in part does not, and is said: a power cut leaves it
+    of what nobody was told is safe, and of what was erased.
 
     :param path: of the file that they are from.
     :param take: returns once what it was given is safe elsewhere; taking the same again must do no harm.
@@ -206,10 +207,6 @@ def take_entries(
         return True
 
     for item, end, whole in entries:
-        if item is not None:
-            # What sound lines follow was told to be safe.
-            damaged += torn
-            torn = []
         if isinstance(item, Observation):
             hits.append(item)
         elif isinstance(item, Overflow):
@@ -219,7 +216,14 @@ def take_entries(
             (damaged if whole else torn).append(end)
         if len(hits) >= batch and not flush():
             return False
+    # What a power cut leaves of the last write is no news.
+    _say_torn(path, [place for place in torn if place != end])
     return flush()
+
+
+def _say_torn(path: Path, places: Sequence[int]) -> None:
+    if places:
+        _log.warning("%d lines of %s are zeros in part: a power cut, or hits that are lost", len(places), path.name)
 
 
 def _count_damaged(path: Path, places: Sequence[int]) -> Overflow:

@@ -311,7 +311,7 @@ def test_power_cuts_lose_and_damage_nothing(tmp_path: Path, template: Path) -> N
     and any of the sectors that it has not. The SQLite that it runs on is the one that apsw carries and not Python's
     own, and no real disk, file system or controller takes part. A file is there once it was synced; one of the store
     that was deleted may be back until a new one beside it is synced. A journal that the drain has removed is always
-    back, and so is what it has erased in one. Writes of an event loop are synced by the kernel and not by us.
+    back, and so is what it has erased in one.
     """
     lost, damaged, doubled, answered_in_all = 0, [], 0, 0
     for number in range(CUTS):

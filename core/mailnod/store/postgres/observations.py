@@ -80,7 +80,7 @@ _TAKE_IN = f"""
         RETURNING id, delivery_id, received_at
     ), queued AS (
         INSERT INTO mailnod.queue (observation_id, delivery_id, due_at)
-        SELECT id, delivery_id, received_at + %(settle)s FROM taken
+        SELECT id, delivery_id, received_at + %(settle)s FROM taken ON CONFLICT DO NOTHING
     )
     SELECT min(received_at), max(received_at) FROM taken
 """

@@ -32,6 +32,8 @@ _DEFAULTS = {
 }
 #: How often a call that waits for the server looks at the clock.
 _INTERVAL_S = 0.05
+#: After how long without a statement the server ends a transaction that writes.
+_IDLE_S = 60
 #: How many connections of a process stay open when nobody uses them.
 _KEPT = 8
 
@@ -39,6 +41,7 @@ _KEPT = 8
 #: (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 _ENVIRONMENT = {
     "08": "the connection failed",
+    "25P03": "the server ended a transaction that stood still",
     "25006": "the server takes no writes: it is a standby, or was one moments ago",
     "28": "the server does not let this user in",
     "3D": "the database does not exist",
@@ -165,9 +168,10 @@ class Server:
         """
         if self._read_only:
             raise StoreUnavailableError("the database was opened read-only")
-        begin = "BEGIN" if durable else "BEGIN; SET LOCAL synchronous_commit = off"
-        with self._transaction(begin, patience_s) as connection:
-            yield connection
+        # A process that stands still must not hold up all others.
+        begin = f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_S}s'"
+        with self._transaction(begin if durable else f"{begin}; SET LOCAL synchronous_commit = off", patience_s) as one:
+            yield one
 
     @contextlib.contextmanager
     def maintain(self) -> Iterator[Connection]:
