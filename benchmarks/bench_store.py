@@ -21,7 +21,7 @@ from time import perf_counter, thread_time
 from benchmarks.bench_collect import measure_hits, write_inputs
 from benchmarks.store_world import BEGIN, CAMPAIGNS, YEAR_S, World, fill_by_store, fill_in_bulk
 
-from mailnod.model import Classification, EventFilter, Term
+from mailnod.model import Classification, EventFilter, Term, TermField
 from mailnod.report.shortcuts import read_rollups
 from mailnod.store.base import GroupBy
 from mailnod.store.messages import pack_messages
@@ -225,9 +225,6 @@ def _list_filters(store: SQLiteStore, pick: random.Random) -> dict[str, Callable
         "class:!generic_bot": lambda: term("class", "generic_bot", negated=True),
         "class:suspicious (none)": lambda: EventFilter(limit=50, classification=Classification.SUSPICIOUS),
         "campaign:": lambda: EventFilter(limit=50, campaign=f"campaign {pick.randrange(CAMPAIGNS)}"),
-        "campaign: class: (rare)": lambda: EventFilter(
-            limit=50, campaign=f"campaign {pick.randrange(CAMPAIGNS)}", classification=Classification.SUSPICIOUS
-        ),
         "route:": lambda: EventFilter(limit=50, route="bills"),
         "tag:": lambda: term("tag", "weekly"),
         "message:": lambda: EventFilter(limit=50, message_id=pick.choice(mails).envelope.message_id),
@@ -235,7 +232,7 @@ def _list_filters(store: SQLiteStore, pick: random.Random) -> dict[str, Callable
         "rcpt: (small domain)": lambda: term("rcpt", f"firm{pick.randrange(1_000) * 2}.example"),
         "rcpt: (large domain)": lambda: term("rcpt", "big1.example"),
         "rcpt: (unknown)": lambda: term("rcpt", "nobody@nowhere.example"),
-        "link:": lambda: term("link", f"https://shop.example/offers/{pick.randrange(CAMPAIGNS)}/3"),
+        "link:": lambda: term("link", _name_link(pick.randrange(CAMPAIGNS), 3)),
         "url: (none)": lambda: term("url", "nothing-of-that-name"),
         "client: device:": lambda: EventFilter(
             limit=50,
@@ -245,7 +242,55 @@ def _list_filters(store: SQLiteStore, pick: random.Random) -> dict[str, Callable
         "ruleset: (none)": lambda: term("ruleset", "2020-01-01"),
         "word": lambda: term("text", "person.77"),
         "word (none)": lambda: term("text", "nothing-of-that-name"),
+    } | _list_pairs(store, pick)
+
+
+def _list_pairs(store: SQLiteStore, pick: random.Random) -> dict[str, Callable[[], EventFilter]]:
+    """Return filters of two terms that hardly any event meets, or none, looked for from any time on."""
+    ids = [record.envelope.message_id for record in store.get_deliveries(limit=10_000)]
+    rare = Term(field="class", values=(Classification.SUSPICIOUS.value,))
+
+    def pair(field: TermField, *values: str, and_: Term = rare, campaign: int = CAMPAIGNS) -> EventFilter:
+        until = BEGIN + timedelta(seconds=campaign * YEAR_S // CAMPAIGNS, hours=pick.randrange(40))
+        return EventFilter(limit=50, until=until, terms=(Term(field=field, values=values), and_))
+
+    def pair_campaign(and_: Term) -> EventFilter:
+        campaign = pick.randrange(CAMPAIGNS)
+        return pair("campaign", f"campaign {campaign}", and_=and_, campaign=campaign)
+
+    def pair_link(and_: Term) -> EventFilter:
+        campaign = pick.randrange(CAMPAIGNS)
+        return pair("link", _name_link(campaign, 3), and_=and_, campaign=campaign)
+
+    wide: dict[str, tuple[TermField, str]] = {
+        "route:": ("route", "bills"),
+        "tag:": ("tag", "weekly"),
+        "rcpt: (large domain)": ("rcpt", "big1.example"),
     }
+    partners = {
+        "class: (rare)": rare,
+        "is:revised (none)": Term(field="is", values=("revised",)),
+        "is:test (none)": Term(field="is", values=("test",)),
+        "subject: (none)": Term(field="subject", values=("nothing-of-that-name",)),
+        "word (none)": Term(field="text", values=("nothing-of-that-name",)),
+    }
+    pairs: dict[str, Callable[[], EventFilter]] = {}
+    for name, partner in partners.items():
+        pairs[f"campaign: {name}"] = partial(pair_campaign, partner)
+        pairs[f"link: {name}"] = partial(pair_link, partner)
+    for name, (field, value) in wide.items():
+        pairs[f"{name} class: (rare)"] = lambda f=field, v=value: pair(f, v, campaign=pick.randrange(1, CAMPAIGNS))  # type: ignore[misc]
+    return pairs | {
+        "campaign: link: (of another)": lambda: pair(
+            "link", _name_link(7, 3), and_=Term(field="campaign", values=(f"campaign {8 + pick.randrange(90)}",))
+        ),
+        "link: (64) class: (rare)": lambda: pair("link", *(_name_link(n % CAMPAIGNS, n % 12) for n in range(64))),
+        "message: (200) class: (rare)": lambda: pair("message", *pick.sample(ids, 200)),
+    }
+
+
+def _name_link(campaign: int, link: int) -> str:
+    return f"https://shop.example/offers/{campaign}/{link}"
 
 
 def _time(name: str, call: Callable[[], object], asked_ms: float) -> None:

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailnod.model import EventFilter, Term
 from mailnod.store import slots
@@ -14,22 +16,20 @@ from mailnod.store.conditions import Condition, Narrowing, find_deliveries, find
 from mailnod.store.observations import find_slot
 from mailnod.store.rows import to_micros
 
-__all__ = ["BARE", "JOINS", "SOURCES", "Arm", "choose_arms", "get_bounds", "join_conditions"]
+__all__ = ["Arm", "choose_arms", "get_bounds", "join_conditions", "join_tables"]
 
-#: What a run of events needs where nothing else of them is asked for.
-BARE = {"e": "FROM events AS e", "o": "FROM observations AS o CROSS JOIN events AS e ON e.slot = o.slot"}
-
-#: What a run of each table joins, and what :mod:`mailnod.store.conditions` speaks of besides.
-SOURCES = {
-    "e": "FROM events AS e CROSS JOIN observations AS o ON o.slot = e.slot",
-    "o": "FROM observations AS o CROSS JOIN events AS e ON e.slot = o.slot",
+#: How a run of each table comes to its events.
+_RUNS = {"e": "FROM events AS e", "o": "FROM observations AS o CROSS JOIN events AS e ON e.slot = o.slot"}
+#: What else :mod:`mailnod.store.conditions` speaks of, in an order in which each finds its row by those before it.
+_JOINS = {
+    "o": "CROSS JOIN observations AS o ON o.slot = e.slot",
+    "v": "CROSS JOIN verdicts AS v ON v.id = e.verdict_id",
+    "m": "LEFT JOIN mailings AS m ON m.id = e.mailing_id",
+    "d": "LEFT JOIN deliveries AS d ON d.seq = o.delivery",
+    "l": "LEFT JOIN links AS l ON l.id = o.link_id",
 }
-JOINS = """
-    CROSS JOIN verdicts AS v ON v.id = e.verdict_id
-    LEFT JOIN deliveries AS d ON d.seq = o.delivery
-    LEFT JOIN mailings AS m ON m.id = d.mailing_id
-    LEFT JOIN links AS l ON l.id = o.link_id
-"""
+#: A table that SQL speaks of.
+_LETTERS = re.compile(r"\b([a-z])\.")
 #: The columns that an index narrows a filter by, the sharpest first.
 _NARROWINGS: dict[str, Callable[[sqlite3.Connection, EventFilter], Narrowing | None]] = {
     "o.delivery": find_deliveries,
@@ -55,7 +55,8 @@ def choose_arms(connection: sqlite3.Connection, filter: EventFilter) -> tuple[li
         narrowing = find(connection, filter)
         if narrowing is not None:
             keys, known = narrowing
-            return [Arm(column[0], f"{column} = ?", (key,)) for key in keys], known
+            # The newest first: a search that has filled its page from these has little to look at in older ones.
+            return [Arm(column[0], f"{column} = ?", (key,)) for key in sorted(keys, reverse=True)], known
     return [Arm()], ()
 
 
@@ -74,6 +75,22 @@ def get_bounds(connection: sqlite3.Connection, filter: EventFilter) -> tuple[int
             before = slots.to_slot(micros)
         high = low if before is None else min(high, before - 1)
     return low, high
+
+
+@lru_cache(maxsize=128)
+def join_tables(run: str, asked: str) -> str:
+    """Return where the rows of a run come from, with the tables that are asked of besides, and no others.
+
+    Events that follow each other refer to mail all over the store, so that a table which nothing asks of would be read
+    from another page of the file for nearly each of them.
+
+    :param run: the table that it is a run of, as :class:`Arm` has it.
+    :param asked: SQL that speaks of tables by their letters.
+    """
+    wanted = set(_LETTERS.findall(asked))
+    if wanted & {"d", "l"}:
+        wanted.add("o")
+    return " ".join([_RUNS[run], *(join for table, join in _JOINS.items() if table in wanted and table != run)])
 
 
 def join_conditions(conditions: Sequence[Condition]) -> tuple[str, list[object]]:

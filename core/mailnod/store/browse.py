@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from mailnod.errors import StoreUnavailableError
 from mailnod.model import Classification, EventFilter, Kind
 from mailnod.store import slots
-from mailnod.store.arms import BARE, JOINS, SOURCES, Arm, choose_arms, get_bounds, join_conditions
+from mailnod.store.arms import Arm, choose_arms, get_bounds, join_conditions, join_tables
 from mailnod.store.conditions import Condition, list_conditions, list_terms
 from mailnod.store.database import Database, get_primary_code
 from mailnod.store.observations import KINDS
@@ -305,7 +305,7 @@ def _find_slots(
     connection: sqlite3.Connection, arm: Arm, conditions: Sequence[Condition], *, low: int, high: int
 ) -> array[int]:
     match, values = join_conditions(conditions)
-    source = f"{SOURCES[arm.table]} {JOINS}" if conditions else BARE[arm.table]
+    source = join_tables(arm.table, match)
     slot = f"{arm.table}.slot"
     # In one text of hexadecimal digits: each row that is handed over alone takes Python's lock once more, and a window
     # that draws meanwhile waits for it each time.
@@ -324,10 +324,8 @@ def _count(
     connection: sqlite3.Connection, arm: Arm, conditions: Sequence[Condition], *, low: int, high: int
 ) -> tuple[int, ...]:
     match, values = join_conditions(conditions)
-    source = f"{SOURCES[arm.table]} {JOINS}"
-    if not conditions:
-        source = f"{BARE[arm.table]} CROSS JOIN verdicts AS v ON v.id = e.verdict_id"
     sums = ", ".join(f"total(v.classification = '{one.value}')" for one in _CLASSES)
+    source = join_tables(arm.table, f"{sums}, {match}")
     row = connection.execute(
         f"SELECT {sums} {source} WHERE {arm.where} AND {arm.table}.slot BETWEEN ? AND ? AND {match}",
         (*arm.value, low, high, *values),

@@ -64,7 +64,9 @@ _STATES = {
     "test": "m.test",
 }
 _URL = "l.value || coalesce(o.rest, '')"
-_RECIPIENTS = "FROM delivery_recipients AS dr JOIN recipients AS r ON r.id = dr.recipient_id WHERE dr.delivery = d.seq"
+_RECIPIENTS = (
+    "FROM delivery_recipients AS dr JOIN recipients AS r ON r.id = dr.recipient_id WHERE dr.delivery = o.delivery"
+)
 _DOMAIN = f"EXISTS (SELECT 1 {_RECIPIENTS} AND r.domain_id IN (SELECT id FROM domains WHERE name IN {_LIST}))"
 _WORDS = " || char(10) || ".join(
     f"coalesce({column}, '')"
@@ -75,6 +77,8 @@ _TEXTS: dict[TermField, str] = {
     "url": f"lower({_URL})",
     "text": f"lower({_WORDS})",
 }
+#: What is asked only where all else holds: it reads rows that lie all over the store, or puts texts together.
+_DEAR: dict[TermField, int] = {"rcpt": 1, "text": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +92,15 @@ class Condition:
 def list_conditions(
     connection: sqlite3.Connection, filter: EventFilter, *, known: Collection[Term] = ()
 ) -> list[Condition]:
-    """Return what must hold of an event; each condition is true or false, never NULL.
+    """Return what must hold of an event, the dearest last; each condition is true or false, never NULL.
 
     It speaks of a row of events ``e``, observations ``o``, verdicts ``v``, deliveries ``d``, mailings ``m`` and links
     ``l``.
 
     :param known: terms that hold already.
     """
-    return [_translate(connection, term) for term in list_terms(filter) if term not in known]
+    terms = [term for term in list_terms(filter) if term not in known]
+    return [_translate(connection, term) for term in sorted(terms, key=lambda term: _DEAR.get(term.field, 0))]
 
 
 def find_deliveries(connection: sqlite3.Connection, filter: EventFilter) -> Narrowing | None:

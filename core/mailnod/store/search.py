@@ -11,7 +11,7 @@ from datetime import datetime
 
 from mailnod.model import EventFilter, EventPage, EventRecord
 from mailnod.store import slots
-from mailnod.store.arms import BARE, JOINS, SOURCES, Arm, choose_arms, get_bounds, join_conditions
+from mailnod.store.arms import Arm, choose_arms, get_bounds, join_conditions, join_tables
 from mailnod.store.conditions import (
     Condition,
     list_conditions,
@@ -27,6 +27,8 @@ __all__ = ["count_events", "get_events", "get_judged", "search_events"]
 EFFORT = 1_200
 #: A row costs so many times as much where texts are put together to look through them, or recipients are looked up.
 _COSTS = {"text": 5, "rcpt": 2}
+#: So many rows of each arm are looked at whatever they cost: hardly any mail has more.
+_LEAST = 5
 
 
 def search_events(connection: sqlite3.Connection, filter: EventFilter) -> EventPage:
@@ -36,14 +38,20 @@ def search_events(connection: sqlite3.Connection, filter: EventFilter) -> EventP
     arms, known = choose_arms(connection, filter)
     conditions = list_conditions(connection, filter, known=known)
     cost = max((_COSTS.get(term.field, 1) for term in list_terms(filter) if term not in known), default=1)
-    share = max(EFFORT // cost // max(len(arms), 1), limit)
+    effort = max(EFFORT // cost, limit)
+    # Half of the effort is for all arms alike, because none is of use further down than another was looked at. The rest
+    # and what an arm leaves are for whichever comes next: how far one came bounds those after it.
+    even = max(effort // 2 // max(len(arms), 1), _LEAST)
+    spare = max(effort - even * len(arms), 0)
     found: list[int] = []
     floor: int | None = None
     for arm in arms:
-        slots_, end = _walk(connection, arm, conditions, low=low, high=high, limit=limit, share=share)
+        share = even + spare
+        above = low if floor is None else floor + 1
+        slots_, end, looked_at = _walk(connection, arm, conditions, low=above, high=high, limit=limit, share=share)
+        spare = share - looked_at
         found += slots_
-        if end is not None:
-            floor = end if floor is None else max(floor, end)
+        floor = floor if end is None else end
     # Below the floor an arm may hold events that were not looked at.
     page = sorted((slot for slot in found if floor is None or slot >= floor), reverse=True)[:limit]
     records = tuple(get_records(connection, page))
@@ -85,7 +93,7 @@ def get_judged(
         low = max(low, (slots.get_range(to_micros(after[0]))[1] if last is None else last) + 1)
     match, values = join_conditions(list_conditions(connection, filter))
     rows = connection.execute(
-        f"SELECT e.slot {SOURCES['e']} {JOINS} WHERE e.slot BETWEEN ? AND ? AND {match} ORDER BY e.slot LIMIT ?",
+        f"SELECT e.slot {join_tables('e', match)} WHERE e.slot BETWEEN ? AND ? AND {match} ORDER BY e.slot LIMIT ?",
         (low, high, *values, min(max(filter.limit, 1), 10_000)),
     )
     return get_records(connection, [slot for (slot,) in rows])[::-1]
@@ -95,7 +103,7 @@ def count_events(connection: sqlite3.Connection, filter: EventFilter) -> int:
     """Return how many events a filter lets through."""
     match, values = join_conditions(list_conditions(connection, filter))
     ((number,),) = connection.execute(
-        f"SELECT count(*) {SOURCES['e']} {JOINS} WHERE e.slot BETWEEN ? AND ? AND {match}",
+        f"SELECT count(*) {join_tables('e', match)} WHERE e.slot BETWEEN ? AND ? AND {match}",
         (*get_bounds(connection, filter), *values),
     ).fetchall()
     return int(number)
@@ -110,14 +118,19 @@ def _walk(
     high: int,
     limit: int,
     share: int,
-) -> tuple[list[int], int | None]:
-    """Return the newest slots of an arm that match, and the last one that was looked at where there may be more."""
-    # The conditions are a column, and not where rows are restricted, so that the limit bounds what is looked at.
+) -> tuple[list[int], int | None, int]:
+    """Return the newest slots of an arm that match, how far it was looked through, and how many rows that took.
+
+    How far: the last slot that was looked at, where there may be more below; None where nothing is left.
+    """
+    # The conditions are a column, and not where rows are restricted, so that the limit bounds what is looked at. Within
+    # a CASE, and nowhere else in a column, SQLite asks no further than the first that does not hold.
     match, values = join_conditions(conditions)
-    source = f"{SOURCES[arm.table]} {JOINS}" if conditions else BARE[arm.table]
+    source = join_tables(arm.table, match)
     slot_ = f"{arm.table}.slot"
     rows = connection.execute(
-        f"SELECT e.slot, {match} {source} WHERE {arm.where} AND {slot_} BETWEEN ? AND ? ORDER BY {slot_} DESC LIMIT ?",
+        f"SELECT e.slot, CASE WHEN {match} THEN 1 ELSE 0 END {source} "
+        f"WHERE {arm.where} AND {slot_} BETWEEN ? AND ? ORDER BY {slot_} DESC LIMIT ?",
         (*values, *arm.value, low, high, share),
     )
     found: list[int] = []
@@ -130,5 +143,5 @@ def _walk(
             if len(found) == limit:
                 # The cursor is done with: statements that stay open hold up the end of the transaction.
                 rows.close()
-                return found, slot
-    return found, slot if looked_at == share else None
+                return found, slot, looked_at
+    return found, slot if looked_at == share else None, looked_at

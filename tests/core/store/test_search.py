@@ -9,6 +9,7 @@ from typing import Any
 
 from contracts.store_contract import after, make_delivery, make_observation, make_verdict
 from mailnod.model import Classification, EventFilter, EventRecord, Term, TermField
+from mailnod.store.arms import join_tables
 from mailnod.store.base import Store
 from mailnod.store.sqlite import SQLiteStore
 
@@ -118,14 +119,29 @@ def check(store: Store, pick: random.Random) -> None:
                 expected = [record.event.id for record in records if holds(term, record)]
                 wanted = EventFilter(terms=(term,), limit=25)
                 assert store.count_events(wanted) == len(expected), term
-                found: list[bytes] = []
-                page = store.search_events(wanted)
-                while True:
-                    found += [record.event.id for record in page.records]
-                    if page.next_id is None:
-                        break
-                    page = store.search_events(replace(wanted, before_id=page.next_id))
-                assert found == expected, term
+                assert turn_pages(store, wanted) == expected, term
+    for _ in range(200):
+        terms = tuple(
+            Term(
+                field=field,
+                values=tuple(pick.sample(fields[field], 3)[: pick.randint(1, 3)]),
+                negated=pick.random() < 0.3,
+            )
+            for field in pick.sample([field for field, values in fields.items() if len(values) > 2], 2)
+        )
+        expected = [record.event.id for record in records if all(holds(term, record) for term in terms)]
+        assert turn_pages(store, EventFilter(terms=terms, limit=5)) == expected, terms
+
+
+def turn_pages(store: Store, wanted: EventFilter) -> list[bytes]:
+    """Return the ids of what all pages of a search show."""
+    found: list[bytes] = []
+    page = store.search_events(wanted)
+    while True:
+        found += [record.event.id for record in page.records]
+        if page.next_id is None:
+            return found
+        page = store.search_events(replace(wanted, before_id=page.next_id))
 
 
 def test_sqlite_finds_what_a_plain_look_finds(tmp_path: Path) -> None:
@@ -142,3 +158,55 @@ def test_postgres_finds_what_a_plain_look_finds(postgres_url: str) -> None:
     store = PostgresStore(postgres_url)
     check(store, random.Random(3))
     store.close()
+
+
+def test_runs_of_many_mails_join_without_gap_or_overlap(tmp_path: Path) -> None:
+    """Pages through the events of many mails, at the same time or one after another, show each match once, in order."""
+    store = SQLiteStore(tmp_path / "mailnod.db")
+    mails = [make_delivery(f"reader{n}@example.com", campaign=f"campaign {n}", subject="Spring") for n in range(40)]
+    store.add_deliveries(mails)
+    pick = random.Random(5)
+    made = []
+    for number, mail in enumerate(mails):
+        # Every second mail is read at one time with the others, and the rest each on a day of its own.
+        begin = number * 86_400 if number % 2 else 0
+        times = sorted(pick.sample(range(begin, begin + 5_000), 60 if number % 3 else 6))
+        url = f"https://example.com/{number}"
+        made += [make_observation(mail.id, at=after(at), ip=None, kind="click", url=url) for at in times]
+    store.add_observations(made, settle_s=0)
+    rare = set(pick.sample(range(len(made)), 30))
+    judgements = [(hit, make_verdict(machine=n in rare)) for n, hit in enumerate(made)]
+    store.publish(judgements, now=after(10**7))
+    by_time = sorted(range(len(made)), key=lambda n: (made[n].hit.received_at, made[n].id), reverse=True)
+    machines = [made[n].id for n in by_time if n in rare]
+    everything = [made[n].id for n in by_time]
+    runs = (
+        Term(field="message", values=tuple(mail.envelope.message_id for mail in mails)),
+        Term(field="campaign", values=tuple(f"campaign {n}" for n in range(40))),
+        Term(field="link", values=tuple(f"https://example.com/{n}" for n in range(40))),
+    )
+    others: dict[Term, list[bytes]] = {
+        Term(field="kind", values=("click",)): everything,
+        Term(field="is", values=("machine",)): machines,
+        Term(field="is", values=("revised",)): [],
+        Term(field="text", values=("spring",)): everything,
+        Term(field="text", values=("reader",), negated=True): [],
+        Term(field="rcpt", values=("example.com",), negated=True): [],
+    }
+    for run in runs:
+        assert turn_pages(store, EventFilter(terms=(run,), limit=7)) == everything
+        for other, expected in others.items():
+            assert turn_pages(store, EventFilter(terms=(run, other), limit=20)) == expected, (run.field, other)
+    store.close()
+
+
+def test_search_asks_no_table_that_its_filter_does_not_speak_of() -> None:
+    """Of a campaign's or a link's events that are of a class, neither mail nor what else came with a hit is read."""
+    assert join_tables("e", "TRUE") == "FROM events AS e"
+    for run in ("e", "o"):
+        asked = join_tables(run, "v.classification")
+        assert "verdicts" in asked
+        assert "deliveries" not in asked
+        assert "links" not in asked
+    assert "observations" not in join_tables("e", "v.classification AND m.test")
+    assert "observations" in join_tables("e", "d.subject")
