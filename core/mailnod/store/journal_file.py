@@ -235,7 +235,6 @@ class Reading:
                 # that no rest of it runs into the next where a power cut has spared only parts.
                 start = _PAGE_BYTES if self._taken is None else self._taken
                 os.pwrite(descriptor, bytes(end - 1 - start), start)
-                self._is_named = True
             self._taken = end
         finally:
             fcntl.lockf(descriptor, fcntl.LOCK_UN, _PAGE_BYTES)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mailnod.store.drain import CORRUPT_SUFFIX
-from mailnod.store.journal_file import SUFFIX, NoJournalError, open_journal
+from mailnod.store.journal_file import SUFFIX, open_journal
 
 __all__ = ["scrub_journals"]
 
@@ -24,9 +24,6 @@ def scrub_journals(folder: Path, *, until: datetime) -> bool:
         try:
             with open_journal(path) as journal:
                 journal.erase_taken()
-        except NoJournalError:
-            # It is the drain's to set aside.
-            clean = False
         except OSError:
             # One that is gone holds nothing.
             clean = clean and not path.exists()
